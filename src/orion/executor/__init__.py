@@ -1,0 +1,65 @@
+"""Run functions in parallel on any engine, with the same guarantees on each.
+
+The names below are loaded when first used, so that importing this package, which
+every worker process does, costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orion.executor.base import (
+        AsyncException,
+        AsyncResult,
+        BaseExecutor,
+        Future,
+        create_executor,
+        executor_factory,
+    )
+    from orion.executor.errors import (
+        EngineNotInstalled,
+        ExecutorClosed,
+        ExecutorError,
+        NotSerializable,
+        OptionNotSupported,
+        RemoteException,
+        ResultTimeout,
+        TaskTimeout,
+        UnknownExecutor,
+        WorkerLost,
+    )
+
+__all__ = [
+    "AsyncException",
+    "AsyncResult",
+    "BaseExecutor",
+    "EngineNotInstalled",
+    "ExecutorClosed",
+    "ExecutorError",
+    "Future",
+    "NotSerializable",
+    "OptionNotSupported",
+    "RemoteException",
+    "ResultTimeout",
+    "TaskTimeout",
+    "UnknownExecutor",
+    "WorkerLost",
+    "create_executor",
+    "executor_factory",
+]
+
+_IN_BASE = {"AsyncException", "AsyncResult", "BaseExecutor", "Future", "create_executor", "executor_factory"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module("orion.executor.base" if name in _IN_BASE else "orion.executor.errors")
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,1 @@
+"""What every engine shares: futures, waiting, options, serialising. Import it through :mod:`orion.executor.base`."""

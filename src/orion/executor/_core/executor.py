@@ -1,0 +1,422 @@
+"""The base of every engine: what all do alike is written here, once."""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import itertools
+import os
+import threading
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any, ClassVar, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from orion.executor._core import payload
+from orion.executor._core.cpus import resolve_n_workers
+from orion.executor._core.future import AsyncException, AsyncResult, Future, as_async
+from orion.executor._core.options import TaskOptions, check_timeout
+from orion.executor._core.outcome import Failure, Outcome
+from orion.executor._core.tracker import Gate, Phase, Tracker, check_futures
+from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSupported
+
+__all__ = ["BaseExecutor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BaseExecutor(ABC):
+    """Base class for the parallelisation of experiments.
+
+    Every method may be called from any thread. An executor is a context manager: leaving the
+    block normally lets pending tasks finish, leaving it with an exception stops them. A ``with`` on the
+    same executor may be nested; only the outermost one closes it.
+
+    An engine supplies three methods: :meth:`_start`, :meth:`_stop` and :meth:`_release`, and hands each
+    task's end to :meth:`_settle`; serialising, waiting, retries and closing are done here.
+
+    Parameters
+    ----------
+    n_workers
+        The number of workers the executor should have. Depending on the engine it may start this
+        many workers or connect to a running instance that dispatches work to ``n_workers`` workers.
+        ``-1`` means every CPU this process may use (affinity and cgroup limits count). The attribute
+        of the same name holds the real number.
+
+    Raises
+    ------
+    TypeError
+        For an unknown keyword argument; the message lists the valid ones.
+    ValueError
+        If ``n_workers`` is zero or a negative number other than ``-1``.
+    """
+
+    limitations: ClassVar[Mapping[str, str]] = {}
+    """Guarantees of the contract that the engine cannot keep, each with the reason."""
+
+    n_workers: int
+
+    def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
+        if kwargs:
+            parameters = inspect.signature(type(self).__init__).parameters.values()
+            valid = [p.name for p in parameters if p.name != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+            raise TypeError(
+                f"{type(self).__name__} got unknown arguments {', '.join(map(repr, kwargs))}; "
+                f"it takes {', '.join(valid)}"
+            )
+        self.n_workers = resolve_n_workers(n_workers)
+        self._owner_pid = os.getpid()
+        self._key = uuid.uuid4().hex
+        self._default_options = TaskOptions()
+        self._numbers = itertools.count(1)
+        self._depth = 0
+        self._depth_lock = threading.Lock()
+        self._tracker = Tracker()  # last: its presence tells a constructed executor
+        _alive[self._key] = self
+
+    # What users call
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Submit work for asynchronous execution.
+
+        The call is serialised here and now, so changing an argument afterwards does not change the task.
+
+        Parameters
+        ----------
+        function
+            The function to call. Functions of ``__main__``, lambdas and closures travel by value,
+            functions of importable modules by name.
+        *args, **kwargs
+            Its arguments; they must be serialisable.
+
+        Raises
+        ------
+        NotSerializable
+            Naming the part that cannot travel, and why.
+        ExecutorClosed
+            If the executor is closed.
+        TypeError
+            If ``function`` is not callable.
+        """
+        return self._submit(self._default_options, function, args, kwargs)
+
+    def async_get(
+        self, futures: list[Future[T]], timeout: float | None = None
+    ) -> list[AsyncResult[T] | AsyncException[T]]:
+        """Return the results of the futures that have completed, and remove these from the list, in place.
+
+        Blocks until at least one is complete, or until ``timeout`` has passed; then returns what there is, in
+        the order of completion. An empty list returns ``[]`` at once. A task's exception is
+        not raised here but returned, as an :class:`AsyncException`.
+
+        Parameters
+        ----------
+        futures
+            Futures of this executor, in any order. It may be appended to between calls.
+        timeout
+            Seconds to wait; ``None`` waits for ever, ``0`` does not wait.
+        """
+        check_timeout(timeout)
+        if not futures:
+            return []
+        return [as_async(future) for future in self._wait_any(futures, timeout)]
+
+    def wait(self, futures: list[Future[T]]) -> list[T]:
+        """Wait until all futures are complete; return their results in the order given.
+
+        Raises
+        ------
+        BaseException
+            Of the first future, in the order given, that failed; once all are complete.
+        """
+        check_futures(futures, self)
+        self._wait_all(futures)
+        return [future.get() for future in futures]
+
+    def cancel(self, future: Future[Any]) -> bool:
+        """Cancel a task: one that has not started never runs, a running one is stopped where the engine can.
+
+        Returns
+        -------
+        bool
+            Whether it took effect; then the outcome is ``concurrent.futures.CancelledError``.
+        """
+        check_futures([future], self)
+        return not future._order and self._stop(future)
+
+    def options(self, **changes: Any) -> BaseExecutor:
+        """Return a view on this engine whose ``submit`` runs tasks under these options.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds that the task itself may run, waiting in the queue not counted; then it is stopped, and the
+            outcome is ``TaskTimeout``.
+        retries : int, optional
+            How often the task is run again after a failure that ``retry_on`` names.
+        retry_on : exception class or tuple of them, optional
+            The failures to retry; by default ``WorkerLost``.
+        name : str, optional
+            What to call the task in messages; by default the function's name.
+
+        Raises
+        ------
+        TypeError
+            For an unknown option; the message lists the valid ones.
+        OptionNotSupported
+            For an option that this engine cannot honour, with the reason.
+        """
+        return ExecutorView(self, self._checked_options(self._default_options, changes))
+
+    def close(self, drain: bool = False) -> None:
+        """Close the executor; no work is accepted any more. Closing again does nothing.
+
+        Parameters
+        ----------
+        drain
+            Let pending tasks finish first. Otherwise what has not started never runs and what
+            runs is stopped where the engine can; the outcome of both is ``concurrent.futures.CancelledError``,
+            and threads that wait for them wake.
+        """
+        if self._owner_pid != os.getpid():
+            return  # a forked child has a copy of the object, but not the engine
+        if drain:
+            self._tracker.advance(Phase.DRAINING)
+            try:
+                while pending := self._tracker.unfinished():
+                    self._wait_all(pending)
+            except BaseException:
+                self.close()
+                raise
+        if not self._tracker.advance(Phase.CLOSED):
+            return
+        for future in self._tracker.unfinished():
+            self._settle_cancelled(future, "the executor was closed before it had ended")
+        self._release()
+
+    def __enter__(self) -> BaseExecutor:
+        self._check_process()
+        if self._tracker.phase is Phase.CLOSED:
+            raise ExecutorClosed("this executor is closed: make a new one for another with block")
+        with self._depth_lock:
+            self._depth += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._depth_lock:
+            self._depth -= 1
+            outermost = self._depth == 0
+        if outermost:
+            self.close(drain=kind is None)
+
+    def __del__(self) -> None:
+        if "_tracker" in self.__dict__:
+            try:
+                self.close()
+            except Exception:  # noqa: S110 - a finalizer must not raise, and nobody could catch it
+                pass
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return reattach, (self._key, self.n_workers, type(self))
+
+    # What an engine supplies
+
+    @abstractmethod
+    def _start(self, future: Future[Any]) -> None:
+        """Begin running ``future._call`` and return at once.
+
+        Must lead to one :meth:`_settle` of the future, from any thread, whatever happens. Called again
+        for a retry. A future that is done by the time its turn comes is skipped.
+        """
+
+    @abstractmethod
+    def _stop(self, future: Future[Any]) -> bool:
+        """Keep a pending task from running, or stop it; settle it as cancelled and return whether that took effect."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """End all workers and give back every resource; called once. No future is pending any more."""
+
+    # What an engine may change
+
+    def _encode(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Serialise a call; the result is kept in ``future._call`` until the task has ended."""
+        return payload.dumps_call(function, args, kwargs)
+
+    def _wait_one(self, future: Future[Any], timeout: float | None) -> bool:
+        """Block until ``future`` is done, at most ``timeout`` seconds; return whether it is."""
+        if timeout == 0:
+            return bool(future._order)
+        with self._blocking():
+            return self._tracker.wait_for(future, timeout)
+
+    def _wait_any(self, futures: list[Future[T]], timeout: float | None) -> list[Future[T]]:
+        """Block until one of ``futures`` is done; remove and return those that are, in the order of completion."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        checked = False
+
+        def block(gate: Gate) -> bool:
+            nonlocal checked
+            if not checked:  # a future of another executor would make this wait for ever
+                check_futures(futures, self)
+                checked = True
+            with self._blocking():
+                return gate.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+        try:
+            return self._tracker.take(futures, block)
+        except AttributeError:
+            check_futures(futures, self)
+            raise
+
+    def _wait_all(self, futures: list[Future[Any]]) -> None:
+        # The last first: when it is done the others mostly are, and one wake-up was enough.
+        for future in reversed(futures):
+            if not future._order:
+                self._wait_one(future, None)
+
+    def _blocking(self) -> AbstractContextManager[object]:
+        """Return a context in which the calling thread waits; where a task waits, its slot can be lent."""
+        return nullcontext()
+
+    def _inside_task(self) -> bool:
+        """Return whether the calling thread runs a task of this executor; such may submit while it drains."""
+        return False
+
+    # What an engine calls
+
+    def _settle(self, future: Future[Any], outcome: Outcome) -> None:
+        """Take a task's end from the engine: retry it, or complete its future, unless it is complete."""
+        if future._attempt <= future._options.retries and not future._order:
+            outcome = outcome.resolve()
+            if (
+                isinstance(outcome, Failure)
+                and isinstance(outcome.exception, future._options.retry_on)
+                and self._tracker.phase is not Phase.CLOSED
+            ):
+                future._attempt += 1
+                self._start(future)
+                return
+        self._tracker.settle(future, outcome)
+
+    def _settle_cancelled(self, future: Future[Any], why: str = "it was cancelled") -> bool:
+        """Complete a future as cancelled; false if it was complete."""
+        return self._tracker.settle(future, Failure(CancelledError(f"task {future.name!r} was stopped: {why}")))
+
+    # Inner
+
+    def _submit(
+        self, options: TaskOptions, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future[T]:
+        if not callable(function):
+            raise TypeError(f"submit takes a function to call and its arguments; {function!r} is not callable")
+        self._check_process()
+        call = self._encode(function, args, kwargs)
+        name = options.name or payload.call_name(function)
+        future: Future[T] = Future(self, next(self._numbers), call, name, options)
+        self._tracker.add(future, from_task=self._inside_task())
+        self._start(future)
+        if self._tracker.phase is Phase.CLOSED:
+            # Closed by another thread after the future was added: that one may have missed it.
+            self._settle_cancelled(future, "the executor was closed")
+        return future
+
+    def _checked_options(self, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
+        options = base.changed(changes)
+        for name, value in changes.items():
+            if name in self.limitations and value is not None:
+                raise OptionNotSupported(
+                    f"{type(self).__name__} cannot honour options({name}=…): {self.limitations[name]}"
+                )
+        return options
+
+    def _check_process(self) -> None:
+        if self._owner_pid != os.getpid():
+            raise ExecutorError(
+                f"this executor belongs to process {self._owner_pid}, and this is a fork of it: make a new one here"
+            )
+
+
+class ExecutorView(BaseExecutor):
+    """The same engine, with other options for what is submitted through it."""
+
+    def __init__(self, owner: BaseExecutor, options: TaskOptions) -> None:
+        self._owner = owner
+        self._default_options = options
+        self.n_workers = owner.n_workers
+        self.limitations = owner.limitations  # type: ignore[misc]  # the owner's class declares them
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return self._owner._submit(self._default_options, function, args, kwargs)
+
+    def async_get(
+        self, futures: list[Future[T]], timeout: float | None = None
+    ) -> list[AsyncResult[T] | AsyncException[T]]:
+        return self._owner.async_get(futures, timeout)
+
+    def wait(self, futures: list[Future[T]]) -> list[T]:
+        return self._owner.wait(futures)
+
+    def cancel(self, future: Future[Any]) -> bool:
+        return self._owner.cancel(future)
+
+    def options(self, **changes: Any) -> BaseExecutor:
+        return ExecutorView(self._owner, self._owner._checked_options(self._default_options, changes))
+
+    def close(self, drain: bool = False) -> None:
+        self._owner.close(drain)
+
+    def __enter__(self) -> BaseExecutor:
+        self._owner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._owner.__exit__(kind, error, traceback)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ExecutorView, (self._owner, self._default_options)
+
+    def _start(self, future: Future[Any]) -> None:
+        self._owner._start(future)
+
+    def _stop(self, future: Future[Any]) -> bool:
+        return self._owner._stop(future)
+
+    def _release(self) -> None:
+        """Nothing: the engine is the owner's."""
+
+
+_alive: WeakValueDictionary[str, BaseExecutor] = WeakValueDictionary()
+
+worker_side: Callable[[str, int, type[BaseExecutor]], BaseExecutor | None] | None = None
+"""How a worker process makes the executor by which its task reaches the engine that runs it; set by the engine."""
+
+
+def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor:
+    """Return the executor that was pickled: itself in its own process, a way to it in a task of its own."""
+    executor = _alive.get(key)
+    if executor is None or executor._owner_pid != os.getpid():
+        executor = worker_side(key, n_workers, kind) if worker_side is not None else None
+    if executor is None:
+        raise ExecutorError(
+            f"an executor ({kind.__name__}) can only travel to its own tasks, and this process runs none of them"
+        )
+    return executor
+
+
+def _close_all() -> None:
+    for executor in list(_alive.values()):
+        executor.close()
+
+
+atexit.register(_close_all)

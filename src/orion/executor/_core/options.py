@@ -1,0 +1,61 @@
+"""What ``executor.options(…)`` accepts: the policy under which a task runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from orion.executor.errors import WorkerLost
+
+__all__ = ["TaskOptions", "check_timeout"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskOptions:
+    """How a task runs.
+
+    Parameters
+    ----------
+    timeout
+        Seconds that the task itself may run, waiting in the queue not counted; then it is stopped.
+    retries
+        How often the task is run again after a failure that ``retry_on`` names.
+    retry_on
+        The exceptions after which ``retries`` applies; by default a lost worker only.
+    name
+        What to call the task in messages; by default the function's name.
+    """
+
+    timeout: float | None = None
+    retries: int = 0
+    retry_on: tuple[type[BaseException], ...] = (WorkerLost,)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None and not (self.timeout > 0 and math.isfinite(self.timeout)):
+            raise ValueError(f"timeout must be a positive number of seconds or None, not {self.timeout!r}")
+        if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:
+            raise ValueError(f"retries must be a whole number, zero or more, not {self.retries!r}")
+        retry_on = self.retry_on if isinstance(self.retry_on, tuple) else (self.retry_on,)
+        for kind in retry_on:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                raise TypeError(f"retry_on must be exception classes, not {kind!r}")
+        object.__setattr__(self, "retry_on", retry_on)
+        if self.name is not None and not isinstance(self.name, str):
+            raise TypeError(f"name must be a string, not {self.name!r}")
+
+    def changed(self, changes: dict[str, Any]) -> TaskOptions:
+        """Return these options with ``changes`` applied; an unknown name is a ``TypeError`` that lists the valid ones."""
+        valid = [field.name for field in dataclasses.fields(self)]
+        unknown = [name for name in changes if name not in valid]
+        if unknown:
+            raise TypeError(f"unknown option {', '.join(map(repr, unknown))}; the options are {', '.join(valid)}")
+        return dataclasses.replace(self, **changes)
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Return ``timeout`` if it is ``None`` or zero or more seconds, else raise ``ValueError``."""
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout must be None or at least 0 seconds, not {timeout!r}")
+    return timeout

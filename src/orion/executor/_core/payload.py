@@ -1,0 +1,240 @@
+"""How calls, results and exceptions are serialised, on both sides of any engine.
+
+Plain pickle where it will do, cloudpickle where it will not: whatever belongs to
+``__main__``, lambdas, closures. A payload is only ever loaded by the driver that made
+the call and by the workers that it started.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from orion.executor._core.outcome import Failure, Value, described
+
+__all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_here"]
+
+_PROTOCOL = 5
+
+
+def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """Serialise ``obj``; large buffers go, uncopied, to ``buffers`` if it is given (PEP 574).
+
+    Raises
+    ------
+    Exception
+        Whatever the object's own pickling raises.
+    """
+    callback = None if buffers is None else buffers.append
+    try:
+        data = pickle.dumps(obj, _PROTOCOL, buffer_callback=callback)
+        # Plain pickle stores a name only: a worker has another __main__, and would fail to find it.
+        if b"__main__" not in data and b"__mp_main__" not in data and not _any_by_value():
+            return data
+    except Exception:  # noqa: S110 - what plain pickle refuses, cloudpickle may take; if not, it says why
+        pass
+    import cloudpickle
+
+    if buffers is not None:
+        buffers.clear()
+    data = cloudpickle.dumps(obj, _PROTOCOL, buffer_callback=callback)
+    assert isinstance(data, bytes)
+    return data
+
+
+def _any_by_value() -> bool:
+    """Whether the user has registered modules that travel by value."""
+    cloudpickle = sys.modules.get("cloudpickle")
+    return cloudpickle is not None and bool(cloudpickle.list_registry_pickle_by_value())
+
+
+def dumps_call(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    buffers: list[pickle.PickleBuffer] | None = None,
+) -> bytes:
+    """Serialise a call.
+
+    Raises
+    ------
+    NotSerializable
+        Naming the part that cannot travel, and why.
+    """
+    try:
+        return dumps((function, args, kwargs), buffers)
+    except (Exception, SystemExit, GeneratorExit) as error:
+        from orion.executor.errors import NotSerializable
+
+        culprit, reason = _culprit(function, args, kwargs, error)
+        raise NotSerializable(
+            f"{culprit} cannot travel to a worker: {reason}. Pass what it is made from instead, and make it in the task"
+        ) from error
+
+
+def _culprit(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: BaseException
+) -> tuple[str, str]:
+    """Return which part of a call cannot be serialised, in words, and the reason."""
+    name = call_name(function)
+    parts: list[tuple[str, object]] = [(f"the function {name}", function)]
+    parts += [(f"argument {i} of {name} ({type(v).__name__})", v) for i, v in enumerate(args, start=1)]
+    parts += [(f"argument {key!r} of {name} ({type(v).__name__})", v) for key, v in kwargs.items()]
+    for label, part in parts:
+        try:
+            dumps(part)
+        except (Exception, SystemExit, GeneratorExit) as reason:
+            return label, described(reason)
+    return f"the call of {name}", described(error)
+
+
+def call_name(function: Callable[..., Any]) -> str:
+    """Return what to call a function in messages."""
+    target = function
+    while not hasattr(target, "__qualname__") and hasattr(target, "func"):  # functools.partial
+        target = target.func
+    name = getattr(target, "__qualname__", None)
+    return name if isinstance(name, str) else type(target).__name__
+
+
+def execute(call: bytes, buffers: Iterable[Any] = ()) -> tuple[bool, bytes, list[pickle.PickleBuffer]]:
+    """Run a serialised call, in a worker.
+
+    Returns
+    -------
+    ok, data, buffers
+        Whether a value was returned, and the serialised value (:func:`load_value`) or failure
+        (:func:`load_failure`). Whatever the call does short of ending the process, nothing is raised.
+    """
+    try:
+        function, args, kwargs = pickle.loads(call, buffers=buffers)
+    except BaseException as error:
+        return False, _dump_unloadable("the function or an argument could not be loaded in the worker", error), []
+    try:
+        value = function(*args, **kwargs)
+    except BaseException as error:
+        if error.__traceback__ is not None:  # this frame tells the user nothing
+            error.__traceback__ = error.__traceback__.tb_next
+        return False, dump_failure(error), []
+    out: list[pickle.PickleBuffer] = []
+    try:
+        return True, dumps(value, out), out
+    except BaseException as error:
+        return False, _dump_unloadable(f"the result ({type(value).__name__}) cannot travel", error), []
+
+
+def run_here(call: bytes) -> Value | Failure:
+    """Run a serialised call in this process; its exception keeps its traceback."""
+    try:
+        function, args, kwargs = pickle.loads(call)
+    except BaseException as error:
+        from orion.executor.errors import NotSerializable
+
+        wrapped = NotSerializable(f"the function or an argument could not be loaded: {described(error)}")
+        wrapped.__cause__ = error
+        return Failure(wrapped)
+    try:
+        return Value(function(*args, **kwargs))
+    except BaseException as error:
+        if error.__traceback__ is not None:  # this frame tells the user nothing
+            error.__traceback__ = error.__traceback__.tb_next
+        return Failure(error)
+
+
+def _dump_unloadable(what: str, error: BaseException) -> bytes:
+    from orion.executor.errors import NotSerializable
+
+    wrapped = NotSerializable(f"{what}: {described(error)}")
+    wrapped.__cause__ = error
+    return dump_failure(wrapped)
+
+
+def dump_failure(error: BaseException) -> bytes:
+    """Serialise an exception: itself if it can travel, and in any case what can be said of it in words."""
+    failure = Failure(error)
+    try:
+        data, reason = _dump_exception(error), ""
+    except BaseException as problem:
+        data, reason = b"", described(problem)
+    kind = type(error)
+    return pickle.dumps(
+        (data, reason, f"{kind.__module__}.{kind.__qualname__}", described(error, text_only=True), failure.traceback),
+        _PROTOCOL,
+    )
+
+
+def load_failure(data: bytes) -> Failure:
+    """Return the failure that :func:`dump_failure` serialised; never raises what the exception's own code raises."""
+    from orion.executor.errors import RemoteException, RemoteTraceback
+
+    pickled, reason, type_name, message, traceback = pickle.loads(data)
+    error: BaseException | None = None
+    if pickled:
+        try:
+            error = pickle.loads(pickled)
+            if not isinstance(error, BaseException):
+                error, reason = None, f"its pickle made {error!r}, which is no exception"
+        except BaseException as problem:
+            error, reason = None, described(problem)
+    if error is None:
+        error = RemoteException(type_name, message, traceback, reason)
+    error.__cause__ = RemoteTraceback(traceback)
+    return Failure(error, traceback)
+
+
+def load_value(data: bytes, buffers: Iterable[Any] = ()) -> Value | Failure:
+    """Return the value that was serialised; what fails at loading it is a failure of that task."""
+    try:
+        return Value(pickle.loads(data, buffers=buffers))
+    except BaseException as error:
+        from orion.executor.errors import NotSerializable
+
+        wrapped = NotSerializable(f"the task ended, but its result could not be loaded here: {described(error)}")
+        wrapped.__cause__ = error
+        return Failure(wrapped)
+
+
+def _dump_exception(error: BaseException) -> bytes:
+    """Serialise an exception so that its type, arguments and attributes survive.
+
+    The standard way calls ``type(error)(*error.args)``, which fails, or silently changes the
+    arguments, where a constructor takes other arguments than it passes on.
+    """
+    kind = type(error)
+    odd_constructor = kind.__reduce__ is BaseException.__reduce__ and kind.__init__ is not _builtin_base(kind).__init__
+    forms = [_Rebuilt(error), error] if odd_constructor else [error, _Rebuilt(error)]
+    problem: BaseException | None = None
+    for form in forms:
+        try:
+            data = dumps(form)
+            copy = pickle.loads(data)
+            if type(copy) is kind:
+                return data
+            problem = TypeError(f"its pickle makes a {type(copy).__name__}")
+        except BaseException as raised:
+            problem = raised
+    assert problem is not None
+    raise problem
+
+
+class _Rebuilt:
+    """Pickles as an exception that is made again without its own constructor."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self.error), self.error.args, dict(self.error.__dict__))
+
+
+def _rebuild(kind: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any]) -> BaseException:
+    error = kind.__new__(kind, *args)
+    _builtin_base(kind).__init__(error, *args)
+    error.__dict__.update(attributes)
+    return error
+
+
+def _builtin_base(kind: type[BaseException]) -> type[BaseException]:
+    return next(base for base in kind.__mro__ if base.__module__ == "builtins" and issubclass(base, BaseException))

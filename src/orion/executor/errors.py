@@ -1,0 +1,169 @@
+"""The errors of :mod:`orion.executor`: one family, rooted in :class:`ExecutorError`.
+
+A cancelled task's outcome is the standard library's
+:class:`concurrent.futures.CancelledError`, which every caller already knows.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal as _signal
+
+__all__ = [
+    "EngineNotInstalled",
+    "ExecutorClosed",
+    "ExecutorError",
+    "NotSerializable",
+    "OptionNotSupported",
+    "RemoteException",
+    "RemoteTraceback",
+    "ResultTimeout",
+    "TaskTimeout",
+    "UnknownExecutor",
+    "WorkerLost",
+]
+
+
+class ExecutorError(Exception):
+    """Root of every error that this package raises on its own account."""
+
+
+class ExecutorClosed(ExecutorError):
+    """Raised when work is submitted to a closed executor."""
+
+
+class ResultTimeout(ExecutorError, multiprocessing.TimeoutError, TimeoutError):
+    """Raised when a result did not arrive within the ``timeout`` of ``Future.get``.
+
+    The task goes on: only the wait ended. It is both ``multiprocessing.TimeoutError``
+    and the builtin ``TimeoutError``, so either ``except`` catches it.
+    """
+
+
+class TaskTimeout(ExecutorError):
+    """Raised when a task ran longer than ``options(timeout=…)`` allowed and was stopped.
+
+    It is deliberately no ``TimeoutError``: a loop that catches the latter to go on
+    waiting for a result would wait for ever for a task that no longer exists.
+    """
+
+
+class WorkerLost(ExecutorError):
+    """Raised when the worker that ran a task died before the task had ended.
+
+    Parameters
+    ----------
+    message
+        What happened, to which task, and what to try.
+    exitcode
+        The worker's exit status, if it exited and the engine knows it.
+    signal
+        The number of the signal that ended the worker, if one did and the engine knows it.
+    """
+
+    def __init__(self, message: str, *, exitcode: int | None = None, signal: int | None = None) -> None:
+        super().__init__(message)
+        self.exitcode = exitcode
+        self.signal = signal
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (WorkerLost, self.args, self.__dict__)
+
+    @classmethod
+    def died(cls, task: str, *, exitcode: int | None = None, signal: int | None = None) -> WorkerLost:
+        """Describe the death of the worker that ran ``task``, with its likely causes."""
+        if signal is not None:
+            how = f"was killed by {_signal_name(signal)}"
+        elif exitcode is not None:
+            how = f"exited with code {exitcode}"
+        else:
+            how = "vanished"
+        return cls(
+            f"the worker running {task} {how} before the task had ended. {_likely_cause(exitcode, signal)} "
+            "Only this task failed; options(retries=1) would run it again.",
+            exitcode=exitcode,
+            signal=signal,
+        )
+
+
+class NotSerializable(ExecutorError, pickle.PicklingError):
+    """Raised when a function, an argument or a result cannot travel between processes."""
+
+
+class RemoteException(ExecutorError):
+    """Stands in for a task's exception that could not travel.
+
+    Parameters
+    ----------
+    type_name
+        Qualified name of the exception's own type.
+    message
+        ``str()`` of the exception.
+    remote_traceback
+        The worker's traceback, as text.
+    reason
+        Why the exception itself could not travel.
+    """
+
+    def __init__(self, type_name: str, message: str, remote_traceback: str, reason: str) -> None:
+        super().__init__(type_name, message, remote_traceback, reason)
+        self.type_name = type_name
+        self.message = message
+        self.remote_traceback = remote_traceback
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message} (the exception itself could not travel: {self.reason})"
+
+
+class RemoteTraceback(Exception):
+    """Carries the worker's traceback as the cause of a task's exception, so that reports show it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"\n\nIn the worker:\n{self.text}"
+
+
+class UnknownExecutor(ExecutorError, ValueError, NotImplementedError):
+    """Raised when no engine has the name asked for; the message lists the known ones."""
+
+
+class EngineNotInstalled(ExecutorError, ImportError):
+    """Raised when an engine's library is missing; the message names the install command."""
+
+
+class OptionNotSupported(ExecutorError, ValueError):
+    """Raised when an option is asked of an engine that cannot honour it."""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({_signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
+
+
+_CAUSES = {
+    "SIGKILL": "Likely causes: the kernel's out-of-memory killer, a container's memory limit, or kill -9.",
+    "SIGTERM": "Likely cause: something asked the process to end (a scheduler, a container, kill).",
+    "SIGSEGV": "Likely cause: a bug in a compiled extension, or a stack overflow by deep recursion.",
+    "SIGABRT": "Likely cause: a failed assertion or memory corruption in a compiled extension.",
+    "SIGBUS": "Likely cause: a mapped file was truncated, or shared memory ran out (/dev/shm).",
+    "SIGILL": "Likely cause: a compiled extension built for another processor.",
+    "SIGFPE": "Likely cause: an arithmetic fault in a compiled extension.",
+}
+
+
+def _likely_cause(exitcode: int | None, signal: int | None) -> str:
+    if signal is not None:
+        try:
+            return _CAUSES[_signal.Signals(signal).name]
+        except (ValueError, KeyError):
+            return "Likely cause: the signal was sent to the process on purpose."
+    if exitcode is not None:
+        return "Likely cause: the task, or a library that it uses, called os._exit."
+    return "Likely causes: its host was lost, or the process that watches over it was killed."

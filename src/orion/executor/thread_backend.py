@@ -1,0 +1,147 @@
+"""The engine of threads in this process, for tasks that wait or that release the GIL."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ClassVar
+
+from orion.executor._core.payload import run_here
+from orion.executor.base import BaseExecutor, Future
+
+__all__ = ["ThreadExecutor"]
+
+
+class ThreadExecutor(BaseExecutor):
+    """Run tasks in threads of this process.
+
+    Threads start when there is work for them. While a task waits for work that it submitted itself,
+    another thread takes its place, so nested work cannot deadlock.
+
+    Exceptions from the contract, since a thread cannot be stopped: see :attr:`limitations`.
+
+    Parameters
+    ----------
+    n_workers
+        The number of tasks that run at a time; ``-1`` means one for every CPU this process may use.
+    """
+
+    limitations: ClassVar = {
+        "timeout": "a thread cannot be stopped; the process engine stops a task at its time limit",
+        "cancel_running": "a thread cannot be stopped; a task that has not started never runs",
+        "worker_death": "the workers are threads of this process: what ends one ends all",
+    }
+
+    def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
+        super().__init__(n_workers, **kwargs)
+        self._crew = _Crew(self.n_workers)
+
+    def _start(self, future: Future[Any]) -> None:
+        self._crew.add(future)
+
+    def _stop(self, future: Future[Any]) -> bool:
+        return self._crew.remove(future) and self._settle_cancelled(future)
+
+    def _release(self) -> None:
+        self._crew.dismiss()
+
+    def _inside_task(self) -> bool:
+        return threading.current_thread() in self._crew.threads
+
+    def _blocking(self) -> AbstractContextManager[object]:
+        return self._crew.lent_slot() if self._inside_task() else nullcontext()
+
+
+class _Crew:
+    """The threads and their queue.
+
+    It knows no executor but through queued futures, so an executor that nobody holds is collected
+    although its threads wait for work.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.threads: set[threading.Thread] = set()
+        self._size = size
+        self._queue: deque[Future[Any]] = deque()
+        self._running: set[int] = set()
+        self._idle = 0
+        self._waiting = 0  # threads whose task waits for other work
+        self._dismissed = False
+        self._changed = threading.Condition(threading.Lock())
+
+    def add(self, future: Future[Any]) -> None:
+        with self._changed:
+            self._queue.append(future)
+            self._man()
+
+    def remove(self, future: Future[Any]) -> bool:
+        """Take a future from the queue; false if it is not there."""
+        with self._changed:
+            if future._id in self._running or future not in self._queue:
+                return False
+            self._queue.remove(future)
+            return True
+
+    def dismiss(self) -> None:
+        """End the threads that are idle now, the others when their task ends; wait for the idle ones."""
+        with self._changed:
+            self._dismissed = True
+            self._queue.clear()
+            busy = len(self._running)
+            threads = self.threads - {threading.current_thread()}
+            self._changed.notify_all()
+        if not busy:
+            for thread in threads:
+                thread.join()
+
+    @contextmanager
+    def lent_slot(self) -> Iterator[None]:
+        """Let another thread run while the calling one, whose task waits, does nothing."""
+        with self._changed:
+            self._waiting += 1
+            self._man()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting -= 1
+
+    def _man(self) -> None:
+        """See to it that threads take what is queued."""
+        self._changed.notify()
+        if len(self._queue) <= self._idle or self._dismissed or len(self.threads) - self._waiting >= self._size:
+            return
+        thread = threading.Thread(target=self._work, name="orion-thread-worker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads are to be had; those there are will do the work
+            if not self.threads:
+                raise
+        else:
+            self.threads.add(thread)
+
+    def _work(self) -> None:
+        while (future := self._next()) is not None:
+            call = future._call
+            if call is not None:  # else it was settled meanwhile
+                future._executor._settle(future, run_here(call))
+            with self._changed:
+                self._running.discard(future._id)
+            del future, call
+
+    def _next(self) -> Future[Any] | None:
+        """Wait for work; ``None`` ends the thread, since there is no more or there are threads enough."""
+        with self._changed:
+            while not self._dismissed and len(self.threads) - self._waiting <= self._size:
+                if self._queue:
+                    future = self._queue.popleft()
+                    self._running.add(future._id)
+                    return future
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            self.threads.discard(threading.current_thread())
+            self._man()
+            return None
