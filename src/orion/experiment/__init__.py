@@ -1,0 +1,54 @@
+"""Search for the parameters of a function, on any engine of :mod:`orion.executor`, with nothing lost.
+
+The names below are loaded when first used: every worker process imports this package, and needs none of what they bring.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orion.experiment.errors import (
+        ArgumentError,
+        ExperimentError,
+        ExperimentInterrupted,
+        ExperimentMismatch,
+        InvalidResult,
+        ObjectiveError,
+        SpaceError,
+        StorageError,
+    )
+    from orion.experiment.experiment import Experiment
+    from orion.experiment.result import ExperimentResult, TrialRecord
+
+__all__ = [
+    "ArgumentError",
+    "Experiment",
+    "ExperimentError",
+    "ExperimentInterrupted",
+    "ExperimentMismatch",
+    "ExperimentResult",
+    "InvalidResult",
+    "ObjectiveError",
+    "SpaceError",
+    "StorageError",
+    "TrialRecord",
+]
+
+_MODULES = {
+    "Experiment": "orion.experiment.experiment",
+    "ExperimentResult": "orion.experiment.result",
+    "TrialRecord": "orion.experiment.result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES.get(name, "orion.experiment.errors")), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

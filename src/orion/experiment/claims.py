@@ -1,0 +1,99 @@
+"""Which driver works on which trial, when several share a database or one was killed.
+
+Every running driver holds a lock on one byte, of its own choice, in a file beside the database. The kernel gives the lock
+up when the process ends, however it ends, so a driver is alive exactly as long as its byte is locked: process
+numbers, which are used again and differ between containers, are not involved. Byte 0 is the lock under which trials are
+claimed and taken back. SQLite relies on the same kind of lock, so wherever the database works, this does.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orion.experiment.errors import StorageError
+
+__all__ = ["DriverLock"]
+
+_opening = threading.Lock()
+_files: dict[tuple[int, str], _LockFile] = {}
+
+
+class _LockFile:
+    """The lock file as this process has it open: once, since closing any descriptor of it would drop all its locks."""
+
+    def __init__(self, path: str) -> None:
+        self.users = 0
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.mutex = threading.Lock()
+        self.drivers: set[int] = set()  # the process's own locks never conflict, so they are remembered
+
+
+class DriverLock:
+    """A running driver's mark of life, and the lock under which it claims trials.
+
+    Parameters
+    ----------
+    path
+        The lock file, which is made if need be and is left in place.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be made or locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._key = (os.getpid(), os.path.realpath(path))
+        self.driver = secrets.randbits(48) + 1
+        try:
+            with _opening:
+                file = _files.get(self._key) or _LockFile(self._key[1])
+                _files[self._key] = file
+                file.users += 1
+            self._file = file
+            fcntl.lockf(file.descriptor, fcntl.LOCK_EX, 1, self.driver)
+        except OSError as error:
+            raise StorageError(
+                f"cannot make or lock {path}, which drivers need beside the database: {error.strerror}"
+            ) from error
+        file.drivers.add(self.driver)
+
+    def close(self) -> None:
+        """Give up the mark of life."""
+        with _opening:
+            self._file.drivers.discard(self.driver)
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, self.driver)
+            self._file.users -= 1
+            if not self._file.users:
+                os.close(self._file.descriptor)
+                del _files[self._key]
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the lock under which trials are claimed; waits for other drivers."""
+        with self._file.mutex:
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX, 1, 0)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, 0)
+
+    def is_alive(self, driver: int) -> bool:
+        """Return whether a driver still runs; call it within :meth:`exclusive`."""
+        if driver in self._file.drivers:
+            return True
+        try:
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, driver)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                return True
+            raise
+        fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, driver)
+        return False

@@ -1,0 +1,1 @@
+"""The command line, ``orion-executor``: one sub-command a file. Heavy imports are made when a command runs."""

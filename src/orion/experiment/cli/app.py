@@ -1,0 +1,50 @@
+"""The command ``orion-executor`` and how it reports errors."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import click
+
+from orion.experiment.cli.run import run
+from orion.experiment.cli.show import show
+from orion.experiment.errors import ExperimentError, ExperimentInterrupted
+
+__all__ = ["main"]
+
+REFUSED = 2
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def app() -> None:
+    """Search for the parameters of a function, in parallel, with nothing lost."""
+
+
+app.add_command(run)
+app.add_command(show)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 if no trial completed, 2 if refused, 130 if interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status: object = app.main(arguments, prog_name="orion-executor", standalone_mode=False)
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except ExperimentError as error:
+        return _refuse(str(error))
+    except (KeyboardInterrupt, click.Abort) as error:
+        found = error if isinstance(error, ExperimentInterrupted) else "interrupted"
+        print(f"{found}\nto go on: {shlex.join(['orion-executor', *arguments])}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has left, as head does
+        sys.stderr.close()
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(message: str) -> int:
+    print(f"orion-executor: {message}", file=sys.stderr)
+    return REFUSED

@@ -1,0 +1,194 @@
+"""An experiment: a search space, where it is recorded, and running trials of an objective."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from orion.executor import BaseExecutor, ExecutorError, create_executor
+from orion.experiment.errors import ArgumentError, ExperimentInterrupted
+from orion.experiment.interrupts import Interrupts
+from orion.experiment.objective import Objective, check_objective
+from orion.experiment.progress import Progress, make_reporter
+from orion.experiment.result import Direction, ExperimentResult
+from orion.experiment.runner import Runner
+from orion.experiment.samplers import Samplers
+from orion.experiment.search_space import SearchSpace
+from orion.experiment.storage import DEFAULT_STORAGE, Database
+from orion.experiment.trials import Trials, load_result
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+
+__all__ = ["Experiment"]
+
+
+class Experiment:
+    """A search for the parameters with which an objective is smallest or largest.
+
+    Everything is recorded under the experiment's name in a SQLite file; running an experiment of that name again goes
+    on where the last run ended, however it ended.
+
+    Parameters
+    ----------
+    name
+        The experiment's name in the database.
+    space
+        For each parameter its prior: Oríon's notation, such as ``"loguniform(1e-5, 1)"``, or an Optuna distribution.
+    storage
+        The database: a path, or ``sqlite:///FILE``. It is made if need be.
+    sampler
+        ``"tpe"`` or ``"random"``, or an Optuna sampler.
+    seed
+        Makes the suggestions reproducible: those of trial n depend on the seed, on n and on the earlier results only.
+    direction
+        ``"minimize"`` or ``"maximize"``.
+
+    Raises
+    ------
+    SpaceError
+        If a prior cannot be understood; the message points at the character.
+    ArgumentError
+        If another argument cannot be honoured.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: Mapping[str, str | BaseDistribution],
+        storage: str | os.PathLike[str] = DEFAULT_STORAGE,
+        *,
+        sampler: str | BaseSampler = "tpe",
+        seed: int | None = None,
+        direction: Direction = "minimize",
+    ) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise ArgumentError(f"an experiment needs a name, not {name!r}")
+        if direction not in ("minimize", "maximize"):
+            raise ArgumentError(f"the direction is minimize or maximize, not {direction!r}")
+        self.name = name
+        self.storage = storage
+        self.direction: Direction = direction
+        self._space = SearchSpace.build(space)
+        self._samplers = Samplers(sampler, seed, self._space.precisions)
+
+    def run(
+        self,
+        objective: Objective,
+        max_trials: int,
+        executor: str | BaseExecutor = "process",
+        n_workers: int = -1,
+        *,
+        trial_timeout: float | None = None,
+        progress: bool = True,
+    ) -> ExperimentResult:
+        """Run trials until the experiment has ``max_trials`` finished ones, those of earlier runs included.
+
+        Each trial is recorded when it ends, before the next one is asked for. A trial fails, and the others go on, if the
+        objective raises, loses its worker, or returns no finite number; failed trials count as finished.
+
+        On Ctrl-C or SIGTERM nothing new starts, results that have arrived are recorded, running trials are
+        stopped and queued for the next run.
+
+        Parameters
+        ----------
+        objective
+            Called with the parameters by name. Returns a number, or a mapping with one under ``"objective"``, the
+            rest of which is recorded as the trial's attributes.
+        max_trials
+            How many finished trials, completed and failed ones together, there are to be in the end.
+        executor
+            The name of an engine, or an executor, which is left open.
+        n_workers
+            How many trials run at a time; ``-1`` means one for every CPU. An executor that is given brings its own number.
+        trial_timeout
+            Seconds after which a trial is stopped and fails.
+        progress
+            Whether to show the progress on standard error: a bar on a terminal, plain lines elsewhere.
+
+        Raises
+        ------
+        ArgumentError, ObjectiveError, ExperimentMismatch
+            If what is asked cannot be done; nothing has run.
+        StorageError
+            If the database cannot be used.
+        ExperimentInterrupted
+            After Ctrl-C or SIGTERM. It is a ``KeyboardInterrupt``.
+        """
+        check_objective(objective, self._space.distributions)
+        if isinstance(max_trials, bool) or not isinstance(max_trials, int) or max_trials < 1:
+            raise ArgumentError(f"max_trials is a whole number from 1 on, not {max_trials!r}")
+        with Interrupts.taken() as interrupts, ExitStack() as stack:
+            with interrupts.held():
+                owned = not isinstance(executor, BaseExecutor)
+                engine = _engine(executor, n_workers, trial_timeout)
+                if owned:
+                    stack.callback(engine.close)
+                database = Database(self.storage, create=True)
+                stack.callback(database.close)
+                if owned:  # before the database: while our mark of life stands, no other driver takes our trials
+                    stack.callback(engine.close)
+            trials = Trials(database, self.name, self._space, self._samplers, self.direction)
+            taken_back = trials.take_back()
+            reporter = make_reporter(progress)
+            stack.callback(reporter.close)
+            standing = Progress(trials.result(), max_trials, reporter)
+            standing.started(trials.tally, taken_back)
+            runner = Runner(
+                trials,
+                engine,
+                objective,
+                trial_timeout=trial_timeout,
+                progress=standing,
+                interrupts=interrupts,
+            )
+            try:
+                runner.run()
+            except KeyboardInterrupt:
+                with interrupts.held():
+                    requeued = runner.stop(engine.close if owned else None)
+                raise ExperimentInterrupted(trials.tally.done, max_trials, requeued) from None
+            except BaseException:
+                runner.abandon()
+                raise
+            return trials.result()
+
+    def result(self) -> ExperimentResult:
+        """Return what is recorded of this experiment.
+
+        Raises
+        ------
+        StorageError
+            If there is no such experiment yet, or the database cannot be read.
+        """
+        database = Database(self.storage, create=False)
+        try:
+            return load_result(database, self.name)
+        finally:
+            database.close()
+
+
+def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None) -> BaseExecutor:
+    """Return the executor to use, after checking that it can do what is asked."""
+    if trial_timeout is not None and not (trial_timeout > 0 and math.isfinite(trial_timeout)):
+        raise ArgumentError(f"the time limit of a trial is a positive number of seconds, not {trial_timeout!r}")
+    if isinstance(executor, BaseExecutor):
+        if n_workers != -1:
+            raise ArgumentError("n_workers goes with the name of an engine; an executor has its workers already")
+        engine = executor
+    else:
+        try:
+            engine = create_executor(executor, n_workers=n_workers)
+        except (ExecutorError, ValueError, TypeError) as error:
+            raise ArgumentError(str(error)) from error
+    try:
+        engine.options(timeout=trial_timeout)
+    except ExecutorError as error:
+        if engine is not executor:
+            engine.close()
+        raise ArgumentError(str(error)) from error
+    return engine

@@ -1,0 +1,99 @@
+"""Where a running experiment stands, and who is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol, TextIO
+
+from orion.experiment.result import Direction, ExperimentResult, TrialRecord, rank
+from orion.experiment.schedule import Tally
+
+__all__ = ["Progress", "Reporter", "make_reporter"]
+
+
+class Progress:
+    """Where a running experiment stands.
+
+    Parameters
+    ----------
+    result
+        What earlier runs have found.
+    max_trials
+        How many finished trials there are to be in the end, earlier runs included.
+    reporter
+        Told of every change.
+    """
+
+    def __init__(self, result: ExperimentResult, max_trials: int, reporter: Reporter) -> None:
+        self.name = result.name
+        self.max_trials = max_trials
+        self.tally = Tally()
+        self.best = result.best
+        self._direction: Direction = result.direction
+        self._reporter = reporter
+
+    def started(self, tally: Tally, taken_back: int) -> None:
+        """Take note that the run begins; ``taken_back`` trials were left behind by a driver that was killed."""
+        self.tally = tally
+        self._reporter.started(self, self._opening(taken_back))
+
+    def trial_started(self, tally: Tally) -> None:
+        """Take note that a trial was handed to a worker."""
+        self.tally = tally
+        self._reporter.trial_started(self)
+
+    def trial_ended(self, tally: Tally, record: TrialRecord) -> None:
+        """Take note that a trial has been recorded."""
+        self.tally = tally
+        if record.value is not None:
+            candidates = [record] if self.best is None else [self.best, record]
+            self.best = min(candidates, key=lambda trial: rank(trial, self._direction))
+        self._reporter.trial_ended(self, record)
+
+    def _opening(self, taken_back: int) -> str:
+        """Return what the run found: a new experiment, or how much of one is done."""
+        tally = self.tally
+        if tally.done >= self.max_trials:
+            return f"{self.name}: {tally.done} trials are done already; ask for more than that to go on"
+        if not (tally.done or tally.waiting or tally.running):
+            return f"{self.name}: new experiment, {self.max_trials} trials"
+        text = f"{self.name}: continuing: {tally.done} of {self.max_trials} done"
+        if tally.failed:
+            text += f" ({tally.failed} of them failed)"
+        if taken_back:
+            text += f", {taken_back} interrupted {'trial' if taken_back == 1 else 'trials'} queued again"
+        if tally.waiting > taken_back:
+            text += f", {tally.waiting - taken_back} queued before"
+        if tally.running:
+            text += f", {tally.running} running in another driver"
+        return text
+
+
+class Reporter(Protocol):
+    """Shows a run's progress. All methods are called in the thread of ``Experiment.run``."""
+
+    def started(self, progress: Progress, opening: str) -> None:
+        """Show that the run begins; ``opening`` says what it found."""
+
+    def trial_started(self, progress: Progress) -> None:
+        """Show that a trial was handed to a worker."""
+
+    def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
+        """Show a finished trial."""
+
+    def close(self) -> None:
+        """Nothing follows."""
+
+
+def make_reporter(shown: bool, stream: TextIO | None = None) -> Reporter:
+    """Return a progress bar if ``stream`` (standard error by default) is a terminal, else plain lines; or nothing."""
+    from orion.experiment.plain_lines import PlainReporter, SilentReporter
+
+    stream = sys.stderr if stream is None else stream
+    if not shown:
+        return SilentReporter()
+    if stream.isatty():
+        from orion.experiment.progress_bar import BarReporter
+
+        return BarReporter(stream)
+    return PlainReporter(stream)

@@ -1,0 +1,68 @@
+"""Progress on a terminal."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich import progress as bar
+from rich.console import Console
+from rich.markup import escape
+
+from orion.experiment.progress import Progress
+from orion.experiment.result import TrialRecord, format_value, shorten
+
+__all__ = ["BarReporter"]
+
+
+class BarReporter:
+    """One line that changes: done, failed, running, the best value so far, the time; failures scroll by above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._bar = bar.Progress(
+            bar.TextColumn("{task.description}"),
+            bar.BarColumn(bar_width=None),
+            bar.TextColumn("{task.completed:.0f}/{task.total:.0f}{task.fields[state]}"),
+            bar.TimeElapsedColumn(),
+            bar.TextColumn("left"),
+            bar.TimeRemainingColumn(),
+            console=Console(file=stream),
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=1, state="")
+
+    def started(self, progress: Progress, opening: str) -> None:
+        self._bar.console.print(opening, markup=False, highlight=False)
+        self._bar.reset(
+            self._task,
+            total=progress.max_trials,
+            completed=progress.tally.done,
+            description=escape(progress.name),
+            state=_state(progress),
+        )
+        self._bar.start()
+
+    def trial_started(self, progress: Progress) -> None:
+        self._update(progress)
+
+    def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
+        if record.failure is not None:
+            line = f"trial {record.number} failed: {shorten(record.reason, 200)}"
+            self._bar.console.print(line, markup=False, highlight=False)
+        self._update(progress)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+    def _update(self, progress: Progress) -> None:
+        self._bar.update(self._task, completed=progress.tally.done, state=_state(progress))
+
+
+def _state(progress: Progress) -> str:
+    text = ""
+    if progress.tally.failed:
+        text += f" [red]{progress.tally.failed} failed[/red]"
+    if progress.tally.running:
+        text += f" {progress.tally.running} running"
+    if progress.best is not None:
+        text += f" [green]best {format_value(progress.best.value)}[/green]"
+    return text

@@ -1,0 +1,137 @@
+"""What an experiment has found: its trials, the best of them, and tables of both."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["Direction", "ExperimentResult", "TrialRecord", "format_table"]
+
+Direction: TypeAlias = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as it is recorded.
+
+    Parameters
+    ----------
+    number
+        Counted from 0, in the order in which trials were first started.
+    state
+        ``"completed"``, ``"failed"``, ``"running"`` or ``"waiting"`` (queued to be run).
+    parameters
+        Name and value of each parameter.
+    value
+        The objective's value, if the trial completed.
+    attributes
+        What else the objective returned.
+    failure
+        ``type``, ``message`` and ``traceback``, if the trial failed.
+    attempt
+        How often the trial was started: more than once if it was interrupted.
+    seconds
+        From start to end.
+    """
+
+    number: int
+    state: str
+    parameters: dict[str, Any]
+    value: float | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    failure: dict[str, str] | None = None
+    attempt: int = 1
+    seconds: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the trial failed, in one line; empty if it did not."""
+        if self.failure is None:
+            return ""
+        return " ".join(f"{self.failure['type']}: {self.failure['message']}".split())
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """The trials of an experiment.
+
+    ``str()`` of it is a summary with a table of the best trials.
+    """
+
+    name: str
+    direction: Direction
+    trials: tuple[TrialRecord, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many trials are in each state that occurs."""
+        return dict(Counter(trial.state for trial in self.trials))
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best completed trial, the earliest of several equal ones; ``None`` if none completed."""
+        ranked = self.ranked()
+        return ranked[0] if ranked else None
+
+    def ranked(self) -> list[TrialRecord]:
+        """Return the completed trials, the best first."""
+        completed = [trial for trial in self.trials if trial.value is not None]
+        return sorted(completed, key=lambda trial: rank(trial, self.direction))
+
+    def summary(self) -> str:
+        """Return one line: how many trials there are of each state."""
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(self.counts.items()))
+        return f"{self.name}: {counts or 'no trials yet'} ({self.direction})"
+
+    def table(self, trials: Sequence[TrialRecord] | None = None) -> str:
+        """Return an aligned table of some trials, by default of the ten best."""
+        chosen = self.ranked()[:10] if trials is None else list(trials)
+        names = list(dict.fromkeys(name for trial in chosen for name in trial.parameters))
+        rows = [
+            [
+                str(trial.number),
+                trial.state,
+                format_value(trial.value),
+                *(format_value(trial.parameters.get(name)) for name in names),
+                "" if trial.seconds is None else f"{trial.seconds:.2f}",
+                shorten(trial.reason, 80),
+            ]
+            for trial in chosen
+        ]
+        return format_table(["trial", "state", "objective", *names, "seconds", "reason"], rows)
+
+    def __str__(self) -> str:
+        return f"{self.summary()}\n{self.table()}" if self.best is not None else self.summary()
+
+
+def rank(trial: TrialRecord, direction: Direction) -> tuple[float, int]:
+    """Return what to sort trials by, the best first; those without a value come last."""
+    if trial.value is None:
+        return math.inf, trial.number
+    return trial.value if direction == "minimize" else -trial.value, trial.number
+
+
+def format_value(value: Any) -> str:
+    """Return a value as a table shows it: floats with six significant digits."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def shorten(text: str, length: int) -> str:
+    """Return ``text`` in at most ``length`` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with aligned columns and a rule below the head; columns with nothing in them are left out."""
+    used = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    lines = [[row[column] for column in used] for row in (head, *rows)]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
