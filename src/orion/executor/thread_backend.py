@@ -37,6 +37,7 @@ class ThreadExecutor(BaseExecutor):
     def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
         super().__init__(n_workers, **kwargs)
         self._crew = _Crew(self.n_workers)
+        self._when_collected = self._crew.dismiss
 
     def _start(self, future: Future[Any]) -> None:
         self._crew.add(future)

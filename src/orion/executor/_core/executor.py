@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import inspect
 import itertools
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
-from orion.executor._core import payload
+from orion.executor._core import payload, worker_side
 from orion.executor._core.cpus import resolve_n_workers
 from orion.executor._core.future import AsyncException, AsyncResult, Future, as_async
 from orion.executor._core.options import TaskOptions, check_timeout
@@ -25,7 +26,7 @@ from orion.executor._core.outcome import Failure, Outcome
 from orion.executor._core.tracker import Gate, Phase, Tracker, check_futures
 from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSupported
 
-__all__ = ["BaseExecutor"]
+__all__ = ["BaseExecutor", "reachable", "reattach"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,10 +76,11 @@ class BaseExecutor(ABC):
         self._key = uuid.uuid4().hex
         self._default_options = TaskOptions()
         self._numbers = itertools.count(1)
+        self._when_collected: Callable[[], None] | None = None  # what an engine does if nobody closed it
         self._depth = 0
         self._depth_lock = threading.Lock()
         self._tracker = Tracker()  # last: its presence tells a constructed executor
-        _alive[self._key] = self
+        reachable[self._key] = self
 
     # What users call
 
@@ -218,11 +220,16 @@ class BaseExecutor(ABC):
             self.close(drain=kind is None)
 
     def __del__(self) -> None:
-        if "_tracker" in self.__dict__:
-            try:
+        if "_tracker" not in self.__dict__ or self._tracker.phase is Phase.CLOSED or self._owner_pid != os.getpid():
+            return
+        try:
+            if self._when_collected is None:
                 self.close()
-            except Exception:  # noqa: S110 - a finalizer must not raise, and nobody could catch it
-                pass
+            else:
+                # A collection may come in any thread at any moment, also while it holds the engine's own lock.
+                _thread.start_new_thread(self._when_collected, ())
+        except Exception:  # noqa: S110 - a finalizer must not raise, and nobody could catch it
+            pass
 
     def __reduce__(self) -> tuple[object, ...]:
         return reattach, (self._key, self.n_workers, type(self))
@@ -396,17 +403,14 @@ class ExecutorView(BaseExecutor):
         """Nothing: the engine is the owner's."""
 
 
-_alive: WeakValueDictionary[str, BaseExecutor] = WeakValueDictionary()
-
-worker_side: Callable[[str, int, type[BaseExecutor]], BaseExecutor | None] | None = None
-"""How a worker process makes the executor by which its task reaches the engine that runs it; set by the engine."""
-
+reachable: WeakValueDictionary[str, BaseExecutor] = WeakValueDictionary()
+"""The executors of this process, by the key under which they are pickled."""
 
 def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor:
     """Return the executor that was pickled: itself in its own process, a way to it in a task of its own."""
-    executor = _alive.get(key)
+    executor = reachable.get(key)
     if executor is None or executor._owner_pid != os.getpid():
-        executor = worker_side(key, n_workers, kind) if worker_side is not None else None
+        executor = worker_side.attach(key, n_workers, kind) if worker_side.attach is not None else None
     if executor is None:
         raise ExecutorError(
             f"an executor ({kind.__name__}) can only travel to its own tasks, and this process runs none of them"
@@ -415,7 +419,7 @@ def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor
 
 
 def _close_all() -> None:
-    for executor in list(_alive.values()):
+    for executor in list(reachable.values()):
         executor.close()
 
 

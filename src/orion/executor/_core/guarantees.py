@@ -1,0 +1,24 @@
+"""The vocabulary of :attr:`BaseExecutor.limitations`: what an engine may declare that it cannot keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["GUARANTEES"]
+
+GUARANTEES: Mapping[str, str] = MappingProxyType(
+    {
+        "background": "a submitted task starts without being waited for",
+        "cancel_running": "cancel() and close() stop a task that is running",
+        "child_processes": "stopping a task, or its worker's death, also ends the processes that the task started",
+        "concurrency": "n_workers tasks run at a time",
+        "exit_status": "a lost worker's error names its exit code or signal",
+        "nested": "a task can submit work to the executor that runs it, and wait for it",
+        "retries": "options(retries=…) runs a task again after the failures that retry_on names",
+        "timeout": "options(timeout=…) stops a task that runs longer",
+        "wait_timeout": "a call that waits returns once its timeout has passed, whatever the tasks do",
+        "worker_death": "a worker's death fails only the task that ran there, and the worker is replaced",
+    }
+)
+"""Each guarantee that an engine may declare an exception from, as a promise in words."""

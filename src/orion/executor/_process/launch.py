@@ -1,0 +1,115 @@
+"""The channels between the driver and its workers, and the start of the template."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import subprocess
+import sys
+
+from orion.executor._process.slots import Slots
+from orion.executor._process.wire import PACKET_BYTES
+
+__all__ = ["Channels", "Template"]
+
+_PIPE_BYTES = 1 << 20
+
+
+class Channels:
+    """The task pipe, the result pipe and the slots; they outlive a template."""
+
+    def __init__(self) -> None:
+        self._opened: list[int] = []
+        # O_DIRECT makes a pipe of packets (pipe(2)): a reader gets one call, whole.
+        self.task_read, self.task_write = self._pipe(os.O_DIRECT)
+        os.set_blocking(self.task_write, False)
+        # Blocking belongs to the description, so taking packets back without blocking needs one of its own.
+        self._task_drain = self._keep(os.open(f"/proc/self/fd/{self.task_read}", os.O_RDONLY | os.O_NONBLOCK))
+        self.result_read, self.result_write = self._pipe(0)
+        os.set_blocking(self.result_read, False)
+        self.slots = Slots()
+
+    def take_back(self) -> list[bytes]:
+        """Return the packets that no worker has read, in order."""
+        packets = []
+        with contextlib.suppress(BlockingIOError):
+            while packet := os.read(self._task_drain, PACKET_BYTES):
+                packets.append(packet)
+        return packets
+
+    def close(self) -> None:
+        for fd in self._opened:
+            os.close(fd)
+        self._opened.clear()
+        self.slots.close()
+
+    def _pipe(self, flags: int) -> tuple[int, int]:
+        read, write = map(self._keep, os.pipe2(os.O_CLOEXEC | flags))
+        with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: the usual size will do
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        return read, write
+
+    def _keep(self, fd: int) -> int:
+        self._opened.append(fd)
+        return fd
+
+
+class Template:
+    """The template process as the driver holds it."""
+
+    def __init__(self, channels: Channels) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd)
+        path = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
+        code = (
+            "import sys; sys.path[:] = sys.argv[1].split('\\n'); "
+            "from orion.executor._process.template import main; main()"
+        )
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]  # as multiprocessing does
+                    "-c",
+                    code,
+                    "\n".join(path),
+                    *map(str, fds),
+                    str(os.getpid()),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=fds,
+                start_new_session=True,  # so that Ctrl-C reaches the driver only
+            )
+        except BaseException:
+            self.control.close()
+            raise
+        finally:
+            theirs.close()
+
+    def dismiss(self) -> None:
+        """Tell the template to kill all workers and to end."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+
+    def end(self, timeout: float) -> None:
+        """Wait for the template's end; kill it if that takes longer than ``timeout`` seconds."""
+        if not wait_for_exit(self._process.pid, timeout):
+            self._process.kill()
+        self._process.wait()
+
+
+def wait_for_exit(pid: int, timeout: float) -> bool:
+    """Wait until a process has ended, at most ``timeout`` seconds; return whether it has."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
+    finally:
+        os.close(fd)

@@ -1,0 +1,215 @@
+"""Who runs what, what expires, what is replaced: the pool's decisions, as plain state.
+
+No input or output happens here and no lock is taken; the pool calls it under its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from orion.executor._core.future import Future
+from orion.executor._core.outcome import Failure
+
+__all__ = ["Ledger", "WorkerState"]
+
+# Calls sent ahead, so that a worker never waits for the driver. Since all workers read the same pipe
+# this costs no fairness.
+_AHEAD = 32
+# Tasks that submit work themselves are sent no further ahead than this, so that their own work overtakes them.
+_AHEAD_WHEN_NESTED = 1
+_MAX_EARLY_DEATHS = 5
+
+
+@dataclass
+class WorkerState:
+    """What the driver knows of a worker."""
+
+    number: int
+    slot: int
+    pid: int | None = None
+    blocked: bool = False
+    parked: bool = False
+    children: dict[int, Future[Any]] = field(default_factory=dict)
+    """What its tasks submitted, by the worker's own numbers, until it has ended."""
+
+
+class Ledger:
+    """The state of the pool.
+
+    A task is queued, then sent (in the pipe, or running), then ended. ``sent`` keeps a task until its worker
+    has reported its end or died, also when its future was completed meanwhile.
+    """
+
+    def __init__(self, n_workers: int, n_slots: int) -> None:
+        self.n_workers = n_workers
+        self.sent: dict[int, Future[Any]] = {}
+        self.workers: dict[int, WorkerState] = {}
+        self.verdicts: dict[int, Failure] = {}
+        self._queue: deque[Future[Any]] = deque()
+        self._withdrawn: set[int] = set()
+        self._deadlines: list[tuple[float, int, int]] = []
+        self._free_slots = list(range(n_slots - 1, -1, -1))
+        self._next_worker = 1
+        self._ahead = _AHEAD
+        self.n_blocked = 0
+        self.n_parked = 0
+        self._parks = 0  # park packets that no worker has taken yet
+        self._early_deaths = 0
+
+    # Tasks
+
+    def enqueue(self, future: Future[Any], *, first: bool = False) -> None:
+        if first:
+            self._queue.appendleft(future)
+        else:
+            self._queue.append(future)
+
+    def withdraw(self, task: int) -> None:
+        """Keep a queued task from being sent."""
+        self._withdrawn.add(task)
+
+    def next_to_send(self) -> Future[Any] | None:
+        """Return the next task if one should be sent now, and count it as sent."""
+        while self._queue and len(self.sent) - self.n_blocked < self.n_workers + self._ahead:
+            future = self._queue.popleft()
+            if future._id in self._withdrawn:
+                self._withdrawn.discard(future._id)
+            elif not future._order:
+                self.sent[future._id] = future
+                return future
+        return None
+
+    def unsend(self, tasks: list[int]) -> None:
+        """Queue tasks again, first, that were taken back from the pipe."""
+        for task in reversed(tasks):
+            self._queue.appendleft(self.sent.pop(task))
+
+    def ended(self, task: int) -> Future[Any] | None:
+        """Take a task off the books."""
+        self.verdicts.pop(task, None)
+        return self.sent.pop(task, None)
+
+    def lose_sent(self) -> list[Future[Any]]:
+        """Take all sent tasks off the books, and return them."""
+        futures = list(self.sent.values())
+        self.sent.clear()
+        self.verdicts.clear()
+        return futures
+
+    def clear(self) -> list[Future[Any]]:
+        """Take all tasks off the books, and return them."""
+        futures = [*self.lose_sent(), *self._queue]
+        self._queue.clear()
+        return futures
+
+    def expect_nested(self) -> bool:
+        """From now on send little ahead; true the first time, when what was sent ahead should be taken back."""
+        changed = self._ahead != _AHEAD_WHEN_NESTED
+        self._ahead = _AHEAD_WHEN_NESTED
+        return changed
+
+    # Time limits
+
+    def arm(self, future: Future[Any], now: float) -> bool:
+        """Note when a task that was just sent will expire at the earliest; true if nothing expires sooner."""
+        limit = future._options.timeout
+        if limit is None:
+            return False
+        return self._push((now + limit, future._id, future._attempt))
+
+    def next_deadline(self) -> float | None:
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def due(self, now: float) -> list[Future[Any]]:
+        """Return the tasks that may have expired."""
+        futures = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, task, attempt = heapq.heappop(self._deadlines)
+            future = self.sent.get(task)
+            if future is not None and future._attempt == attempt and not future._order:
+                futures.append(future)
+        return futures
+
+    def expires(self, future: Future[Any], started: float | None, now: float) -> bool:
+        """Decide whether a task has run too long; if it has not, or has not started, look again later."""
+        limit = future._options.timeout
+        assert limit is not None
+        deadline = now + limit if started is None else started + limit
+        if started is not None and deadline <= now:
+            return True
+        self._push((deadline, future._id, future._attempt))
+        return False
+
+    def _push(self, entry: tuple[float, int, int]) -> bool:
+        heapq.heappush(self._deadlines, entry)
+        return self._deadlines[0] == entry
+
+    # Workers
+
+    @property
+    def n_active(self) -> int:
+        return len(self.workers) - self.n_blocked - self.n_parked
+
+    def missing(self) -> int:
+        """Return how many more workers there should be, given the work there is."""
+        work = len(self.sent) + len(self._queue) - self.n_blocked
+        return min(self.n_workers, work) - self.n_active
+
+    def surplus(self) -> int:
+        """Return how many workers should still be told to park."""
+        return max(0, self.n_active - self.n_workers - self._parks)
+
+    def hire(self) -> WorkerState | None:
+        """Return a new worker's state, or ``None`` if no more are possible."""
+        if not self._free_slots:
+            return None
+        worker = WorkerState(self._next_worker, self._free_slots.pop())
+        self._next_worker += 1
+        self.workers[worker.number] = worker
+        return worker
+
+    def block(self, number: int) -> None:
+        """Lend the slot of a worker whose task waits."""
+        self.workers[number].blocked = True
+        self.n_blocked += 1
+
+    def unblock(self, number: int) -> None:
+        self.workers[number].blocked = False
+        self.n_blocked -= 1
+
+    def park_sent(self) -> None:
+        self._parks += 1
+
+    def park_lost(self) -> None:
+        self._parks -= 1
+
+    def park(self, number: int) -> None:
+        """Count a worker as parked: it took a park packet."""
+        self._parks -= 1
+        self.workers[number].parked = True
+        self.n_parked += 1
+
+    def unpark(self) -> WorkerState | None:
+        """Choose a parked worker to go on; ``None`` if there is none."""
+        worker = next((worker for worker in self.workers.values() if worker.parked), None)
+        if worker is not None:
+            worker.parked = False
+            self.n_parked -= 1
+        return worker
+
+    def died(self, number: int, *, had_work: bool) -> WorkerState:
+        """Take a worker off the books."""
+        worker = self.workers.pop(number)
+        self.n_blocked -= worker.blocked
+        self.n_parked -= worker.parked
+        self._free_slots.append(worker.slot)
+        self._early_deaths = 0 if had_work else self._early_deaths + 1
+        return worker
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether workers die again and again before they take any work."""
+        return self._early_deaths >= _MAX_EARLY_DEATHS

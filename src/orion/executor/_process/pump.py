@@ -1,0 +1,322 @@
+"""The one thread in the driver that hears workers and template, and watches time limits.
+
+It is never the main thread, since a signal's exception could lose what was just read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import pickle
+import select
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orion.executor._core.future import Future
+from orion.executor._core.outcome import Failure
+from orion.executor._process import segments
+from orion.executor._process.arrived import Arrived, encoded
+from orion.executor._process.launch import Template, wait_for_exit
+from orion.executor._process.nested import HEAD_LENGTH
+from orion.executor._process.parcel import Parcel
+from orion.executor._process.wire import (
+    CALL_ROOM,
+    FRAME_ROOM,
+    Form,
+    Frame,
+    Kind,
+    Order,
+    Packet,
+    Reply,
+    complete_length,
+    frames,
+)
+from orion.executor._process.worker import DESCRIPTORS_GONE
+from orion.executor.errors import TaskTimeout, WorkerLost
+
+if TYPE_CHECKING:
+    from orion.executor._process.pool import Pool
+
+__all__ = ["Pump", "settle_all"]
+
+_READ_BYTES = 1 << 18
+_SECONDS_TO_DIE = 2.0
+_MAX_TEMPLATES = 5
+
+Later = list[Callable[[], object]]
+
+
+class Pump:
+    """Hears what happens, takes it to the ledger under the pool's lock, then settles futures without it."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._thread = threading.Thread(target=self._run, name="orion-pool", daemon=True)
+        self._finished = False
+        self._unread = b""
+        self._templates = 1
+        self._handlers: dict[int, Callable[[Frame, Later], None]] = {
+            Kind.RETURNED: self._ended,
+            Kind.RAISED: self._ended,
+            Kind.SPAWNED: self._spawned,
+            Kind.DIED: self._died,
+            Kind.SUBMIT: self._submitted,
+            Kind.CANCEL: self._cancelled,
+            Kind.BLOCKED: lambda frame, _: pool.ledger.block(frame.worker),
+            Kind.UNBLOCKED: lambda frame, _: pool.ledger.unblock(frame.worker),
+            Kind.PARKED: lambda frame, _: pool.ledger.park(frame.worker),
+        }
+        for fd in (pool.channels.result_read, pool.template.control.fileno(), pool.wake):
+            pool.poll.register(fd, select.POLLIN)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self) -> None:
+        """End the thread, which then gives back what the pool holds."""
+        self._finished = True
+        os.eventfd_write(self._pool.wake, 1)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._finished:
+                self._turn()
+        except BaseException as error:
+            self._break(WorkerLost(f"the process pool failed, and all its tasks with it: {error!r}"), error)
+            raise
+        finally:
+            self._pool.give_back()
+
+    def _turn(self) -> None:
+        pool = self._pool
+        with pool.lock:
+            deadline = pool.ledger.next_deadline()
+        pause = None if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000))
+        for fd, _ in pool.poll.poll(pause):
+            if fd == pool.channels.result_read:
+                self._hear()
+            elif fd == pool.wake:
+                os.eventfd_read(pool.wake)
+            elif fd == pool.template.control.fileno():
+                self._template_ended()
+            else:
+                with pool.lock:
+                    pool.links.flush(fd)
+        if deadline is not None and deadline <= time.monotonic():
+            self._expire()
+
+    def _hear(self) -> None:
+        """Read what workers and template have written."""
+        data = self._unread + os.read(self._pool.channels.result_read, _READ_BYTES)
+        end = complete_length(data)
+        self._unread = data[end:]
+        later: Later = []
+        with self._pool.lock:
+            for frame in frames(data):
+                self._handlers[frame.kind](frame, later)
+            failed = self._pool.feed()
+        for action in later:
+            action()
+        settle_all(failed)
+
+    # What frames mean; with the lock held, and what may call back in ``later``
+
+    def _ended(self, frame: Frame, later: Later) -> None:
+        data, buffers = self._content(frame)
+        future = self._pool.ledger.ended(frame.number)
+        if future is not None:
+            outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
+            later.append(partial(future._executor._settle, future, outcome))
+
+    def _spawned(self, frame: Frame, later: Later) -> None:
+        self._pool.ledger.workers[frame.worker].pid = frame.number
+
+    def _died(self, frame: Frame, later: Later) -> None:
+        pool = self._pool
+        slots = pool.channels.slots
+        slot = pool.ledger.workers[frame.worker].slot
+        task, kind, _ = slots.header(slot)
+        worker = pool.ledger.died(frame.worker, had_work=kind != 0)
+        if kind == Packet.PARK and not worker.parked:
+            pool.ledger.park_lost()
+        verdict = pool.ledger.verdicts.get(task)
+        future = pool.ledger.ended(task) if kind == Packet.RUN else None
+        if future is not None:
+            failure = verdict or Failure(_lost(future, frame.number))
+            later.append(partial(future._executor._settle, future, failure))
+        for child in worker.children.values():
+            later.append(partial(child._executor.cancel, child))
+        slots.clear(slot)
+        pool.links.close(frame.worker)
+        if pool.ledger.hopeless:
+            reason = frame.body.decode() or _how(frame.number)
+            error = WorkerLost(f"the workers of the process pool end before they take any work: the last one {reason}")
+            later.append(partial(self._break, error))
+
+    def _submitted(self, frame: Frame, later: Later) -> None:
+        if self._pool.ledger.expect_nested():
+            self._pool.take_back_all()
+        data, buffers = self._content(frame)
+        task, _, _ = self._pool.channels.slots.header(self._pool.ledger.workers[frame.worker].slot)
+        parent = self._pool.ledger.sent.get(task)
+        if parent is not None:
+            later.append(partial(self._adopt, parent, frame.worker, frame.number, data, buffers))
+
+    def _cancelled(self, frame: Frame, later: Later) -> None:
+        child = self._pool.ledger.workers[frame.worker].children.get(frame.number)
+        if child is not None:
+            later.append(partial(child._executor.cancel, child))
+
+    def _content(self, frame: Frame) -> tuple[bytes | memoryview, list[memoryview]]:
+        if frame.form == Form.INLINE:
+            return frame.body, []
+        fd = self._pool.links.receive_fd(frame.worker)
+        try:
+            return segments.read(fd, private=False)
+        finally:
+            os.close(fd)
+
+    # Nested work; without the lock
+
+    def _adopt(
+        self, parent: Future[Any], worker: int, number: int, data: bytes | memoryview, buffers: list[memoryview]
+    ) -> None:
+        """Run what a task submitted, for the executor that runs that task."""
+        executor = parent._executor
+        (length,) = HEAD_LENGTH.unpack_from(data)
+        start = HEAD_LENGTH.size + length
+        try:
+            name, options = pickle.loads(data[HEAD_LENGTH.size : start])
+            call: bytes | Parcel = bytes(data[start:])
+            if buffers or len(call) > CALL_ROOM:
+                call = Parcel(call, buffers)
+            child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
+            executor._tracker.add(child, from_task=True)
+        except BaseException as error:
+            self._reply(worker, number, *encoded(Failure(error)))
+            return
+        with self._pool.lock:
+            state = self._pool.ledger.workers.get(worker)
+            if state is not None:
+                state.children[number] = child
+        executor._tracker.watch(child, partial(self._child_ended, worker, number, child))
+        self._pool.submit(child, first=True)
+
+    def _child_ended(self, worker: int, number: int, child: Future[Any]) -> None:
+        outcome = child._outcome
+        assert outcome is not None
+        with self._pool.lock:
+            state = self._pool.ledger.workers.get(worker)
+            if state is not None:
+                state.children.pop(number, None)
+        self._reply(worker, number, *encoded(outcome))
+
+    def _reply(self, worker: int, number: int, ok: bool, data: bytes | memoryview, buffers: Any) -> None:
+        kind = Reply.RETURNED if ok else Reply.RAISED
+        if not buffers and len(data) <= FRAME_ROOM:
+            with self._pool.lock:
+                self._pool.links.send(worker, Reply.HEADER.pack(kind, number, Form.INLINE) + bytes(data))
+            return
+        fd = segments.write([data, *buffers])
+        try:
+            with self._pool.lock:
+                self._pool.links.send(worker, Reply.HEADER.pack(kind, number, Form.SEGMENT), fd)
+        finally:
+            os.close(fd)
+
+    # Time limits, and the end of all
+
+    def _expire(self) -> None:
+        """Stop what has run too long."""
+        pool = self._pool
+        with pool.lock:
+            now = time.monotonic()
+            for future in pool.ledger.due(now):
+                worker = pool.worker_running(future._id)
+                started = None if worker is None else pool.channels.slots.started(worker.slot, future._id)
+                if pool.ledger.expires(future, started, now) and worker is not None:
+                    pool.ledger.verdicts[future._id] = Failure(_timeout(future))
+                    pool.order(Order.KILL, worker, future._id)
+
+    def _template_ended(self) -> None:
+        """Start another template, unless the pool is being closed; what its workers ran is lost."""
+        pool = self._pool
+        pool.poll.unregister(pool.template.control.fileno())
+        if pool.closing:
+            return
+        pool.template.end(_SECONDS_TO_DIE)
+        for worker in list(pool.ledger.workers.values()):  # the kernel has killed them with it
+            if worker.pid is not None:
+                wait_for_exit(worker.pid, _SECONDS_TO_DIE)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._hear()  # what they had reported before
+        later: Later = []
+        with pool.lock:
+            pool.take_back_all()
+            for worker in list(pool.ledger.workers.values()):
+                pool.ledger.died(worker.number, had_work=True)
+                pool.channels.slots.clear(worker.slot)
+                pool.links.close(worker.number)
+            for future in pool.ledger.lose_sent():
+                failure = Failure(WorkerLost.died(f"task {future.name!r}"))
+                later.append(partial(future._executor._settle, future, failure))
+        for action in later:
+            action()
+        self._templates += 1
+        if self._templates > _MAX_TEMPLATES:
+            self._break(WorkerLost("the process that forks the pool's workers was killed again and again"))
+            return
+        with pool.lock:
+            if pool.closing:
+                return
+            pool.template = Template(pool.channels)
+            pool.poll.register(pool.template.control.fileno(), select.POLLIN)
+            failed = pool.feed()
+        settle_all(failed)
+
+    def _break(self, error: WorkerLost, cause: BaseException | None = None) -> None:
+        """Fail every task, those to come too."""
+        error.__cause__ = cause
+        failure = Failure(error)
+        with self._pool.lock:
+            self._pool.broken = failure
+            futures = self._pool.ledger.clear()
+        settle_all([(future, failure) for future in futures])
+
+
+def settle_all(ends: list[tuple[Future[Any], Failure]]) -> None:
+    """Give futures their ends; not with the pool's lock held."""
+    for future, failure in ends:
+        future._executor._settle(future, failure)
+
+
+def _timeout(future: Future[Any]) -> TaskTimeout:
+    return TaskTimeout(
+        f"task {future.name!r} ran longer than its time limit of {future._options.timeout} s and was stopped, "
+        "with every process that it had started. A larger options(timeout=…) gives it more"
+    )
+
+
+def _lost(future: Future[Any], status: int) -> WorkerLost:
+    code = os.waitstatus_to_exitcode(status)
+    if code == DESCRIPTORS_GONE:
+        return WorkerLost(
+            f"task {future.name!r} closed or replaced file descriptors that it had not opened, so its worker could not "
+            "report its result. Only this task failed; close only what you open",
+            exitcode=code,
+        )
+    if code < 0:
+        return WorkerLost.died(f"task {future.name!r}", signal=-code)
+    return WorkerLost.died(f"task {future.name!r}", exitcode=code)
+
+
+def _how(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

@@ -1,0 +1,76 @@
+"""What each worker is doing, in memory that the driver, the template and the workers share.
+
+A worker reads the task pipe straight into its slot. The kernel takes a packet out of the pipe and
+puts it here in one call, so at no moment does a task belong to nobody, whenever the worker dies.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+
+from orion.executor._process.wire import PACKET_BYTES, Packet
+
+__all__ = ["N_SLOTS", "Slots"]
+
+_SLOT_BYTES = 2 * PACKET_BYTES
+_STARTED = struct.Struct("<QQ")  # task, nanoseconds of the monotonic clock; the task is written last
+_DONE = struct.Struct("<Q")  # the last task whose end the worker has reported
+_TASK = struct.Struct("<Q")
+
+# Virtual only: a slot's pages exist once a worker has used it.
+N_SLOTS = 4096
+
+
+class Slots:
+    """The shared map; ``fd`` is its file, which is in memory only."""
+
+    def __init__(self, fd: int | None = None) -> None:
+        if fd is None:
+            fd = os.memfd_create("orion-slots", os.MFD_CLOEXEC)
+            os.ftruncate(fd, N_SLOTS * _SLOT_BYTES)
+        self.fd = fd
+        self._map = mmap.mmap(fd, N_SLOTS * _SLOT_BYTES)
+        self._view = memoryview(self._map)
+
+    def packet(self, slot: int) -> memoryview:
+        """Return where the worker of that slot reads its packets to."""
+        start = slot * _SLOT_BYTES
+        return self._view[start : start + PACKET_BYTES]
+
+    def clear(self, slot: int) -> None:
+        """Make the slot ready for a new worker."""
+        start = slot * _SLOT_BYTES
+        self._map[start : start + Packet.HEADER.size] = bytes(Packet.HEADER.size)
+        end = start + PACKET_BYTES
+        self._map[end : end + _STARTED.size + _DONE.size] = bytes(_STARTED.size + _DONE.size)
+
+    def header(self, slot: int) -> tuple[int, int, int]:
+        """Return task, kind and form of the packet that the worker read last; zeros if it has read none."""
+        task, kind, form = Packet.HEADER.unpack_from(self._map, slot * _SLOT_BYTES)
+        return task, kind, form
+
+    def running(self, slot: int) -> int:
+        """Return the task that the worker has begun and whose end it has not reported; 0 if there is none."""
+        task, kind, _ = self.header(slot)
+        (done,) = _DONE.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES + _STARTED.size)
+        return task if kind == Packet.RUN and done != task else 0
+
+    def set_started(self, slot: int, task: int, now_ns: int) -> None:
+        start = slot * _SLOT_BYTES + PACKET_BYTES
+        _TASK.pack_into(self._map, start + _TASK.size, now_ns)
+        _TASK.pack_into(self._map, start, task)
+
+    def set_done(self, slot: int, task: int) -> None:
+        _DONE.pack_into(self._map, slot * _SLOT_BYTES + PACKET_BYTES + _STARTED.size, task)
+
+    def started(self, slot: int, task: int) -> float | None:
+        """Return when that task was started, in seconds of the monotonic clock; ``None`` if it is not known yet."""
+        began, ns = _STARTED.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES)
+        return ns / 1e9 if began == task else None
+
+    def close(self) -> None:
+        self._view.release()
+        self._map.close()
+        os.close(self.fd)

@@ -1,0 +1,234 @@
+"""The template: the process from which workers are forked, and which sees to their end.
+
+It has one thread and imports nothing of the user's, so forking it is fast and safe, and
+``__main__`` is never imported again. It is the parent of all workers and adopts what they leave behind:
+
+- a worker that ends is reaped only after its process group was killed, and reported only after what it
+  left was killed too;
+- when the driver ends, however it ends, the template kills all and ends;
+- when the template ends, the kernel kills the workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+from orion.executor._process.slots import Slots
+from orion.executor._process.wire import Kind, Order, frame
+
+__all__ = ["main"]
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_CHILD_SUBREAPER = 36
+_SECONDS_TO_DIE = 2.0
+
+
+def main() -> None:
+    """Run the template; the arguments are descriptors and the driver's process id."""
+    control, tasks, results, slots, driver = map(int, sys.argv[2:7])
+    for fd in (control, tasks, results, slots):
+        os.set_inheritable(fd, False)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    template = Template(socket.socket(fileno=control), tasks, results, Slots(slots), driver)
+    gc.collect()
+    gc.freeze()  # so that a collection in a worker does not copy these pages
+    template.run()
+
+
+class Template:
+    """Forks, kills and reaps workers as the driver says."""
+
+    def __init__(self, control: socket.socket, tasks: int, results: int, slots: Slots, driver: int) -> None:
+        self._control = control
+        self._tasks = tasks
+        self._results = results
+        self._slots = slots
+        self._driver = driver
+        self._workers: dict[int, int] = {}  # process id: worker
+        self._warm = False
+
+    def run(self) -> None:
+        try:
+            driver = os.pidfd_open(self._driver)
+        except ProcessLookupError:
+            return
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        self._own = (driver, wake_read, wake_write)
+        poll = select.poll()
+        for fd in (self._control.fileno(), driver, wake_read):
+            poll.register(fd, select.POLLIN)
+        while True:
+            cold = bool(self._workers) and not self._warm
+            ready = {fd for fd, _ in poll.poll(0 if cold else None)}
+            if cold and not ready:
+                self._warm_up()
+            if wake_read in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(wake_read, 4096)
+                self._reap()
+            if driver in ready or (self._control.fileno() in ready and not self._obey()):
+                break
+        self._kill_all()
+
+    def _warm_up(self) -> None:
+        """Import, once the first workers run, what later ones may need and would import each for itself."""
+        self._warm = True
+        import cloudpickle  # noqa: F401
+
+        import orion.executor._process.nested  # noqa: F401
+
+        gc.collect()
+        gc.freeze()
+
+    def _obey(self) -> bool:
+        """Carry out one order; false if there will be no more."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, 64, 1)
+        except OSError:
+            return False
+        if not data:
+            return False
+        order, worker, slot, task = Order.HEADER.unpack(data)
+        if order == Order.FORK:
+            self._fork(worker, slot, fds[0])
+        elif order == Order.KILL:
+            self._kill(worker, slot, task)
+        return True
+
+    def _fork(self, worker: int, slot: int, link: int) -> None:
+        template = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.write(self._results, frame(Kind.DIED, worker, 0, str(error).encode()))
+            os.close(link)
+            return
+        if pid:
+            self._workers[pid] = worker
+            os.close(link)
+            os.write(self._results, frame(Kind.SPAWNED, worker, pid))
+            return
+        status = 1
+        try:
+            self._become_worker(template)
+            from orion.executor._process.worker import Worker
+
+            line = socket.socket(fileno=link)
+            Worker(worker, slot, self._tasks, self._results, self._slots, line, self._driver).run()
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _become_worker(self, template: int) -> None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != template:  # it ended before the line above
+            os._exit(1)
+        os.setsid()
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for fd in self._own:
+            os.close(fd)
+        self._control.close()
+        self._workers.clear()
+        # If memory runs out, the kernel should take a worker, not the driver.
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
+            score = min(1000, int(file.read()) + 500)
+            file.seek(0)
+            file.write(str(score))
+
+    def _kill(self, worker: int, slot: int, task: int) -> None:
+        """Kill a worker if it runs that task: stopped first, so that it cannot go on to another meanwhile."""
+        pid = next((pid for pid, number in self._workers.items() if number == worker), None)
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if self._slots.running(slot) == task:
+            _kill_group(pid)
+        else:
+            os.kill(pid, signal.SIGCONT)
+
+    def _reap(self) -> None:
+        """Reap what has ended; report each worker's end after the end of all that it left behind."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            worker = self._workers.pop(ended.si_pid, None)
+            if worker is not None:
+                _kill_group(ended.si_pid)  # before its number is free for another process
+            _, status = os.waitpid(ended.si_pid, 0)
+            if worker is not None:
+                self._kill_orphans()
+                os.write(self._results, frame(Kind.DIED, worker, status))
+
+    def _kill_orphans(self) -> None:
+        """Kill the descendants of ended workers; those of live workers are not ours, for these adopt their own."""
+        deadline = time.monotonic() + _SECONDS_TO_DIE
+        while time.monotonic() < deadline:
+            orphans = [pid for pid in _children() if pid not in self._workers]
+            if not orphans:
+                return
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in orphans:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _kill_all(self) -> None:
+        for pid in self._workers:
+            _kill_group(pid)
+        for pid in self._workers:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        self._workers.clear()
+        self._kill_orphans()
+
+
+def _kill_group(pid: int) -> None:
+    """Kill a worker and its process group; the group may not exist yet, or no more."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    """Return the children of this process, which has one thread."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
+        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(pid) == os.getpid()]
+
+
+def _parent(pid: str) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

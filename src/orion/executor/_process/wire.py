@@ -1,0 +1,104 @@
+"""The packets and frames between the driver, the template and the workers.
+
+Calls travel as packets in one pipe that all workers read, results as frames in one pipe that all
+workers write. Neither is ever larger than ``PIPE_BUF``: so each is written and read as a whole
+(pipe(7)), also when its writer or reader is killed. What is larger travels in a segment.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+__all__ = ["CALL_ROOM", "FRAME_ROOM", "PACKET_BYTES", "Form", "Frame", "Kind", "Order", "Packet", "frames"]
+
+PACKET_BYTES = 4096
+
+
+class Form:
+    """Where the body of a message is."""
+
+    INLINE = 0
+    SEGMENT = 1
+
+
+class Packet:
+    """What the driver puts into the task pipe."""
+
+    HEADER = struct.Struct("<QBB")  # task, kind, form
+    RUN = 1
+    PARK = 2
+
+
+class Kind:
+    """What a frame in the result pipe says."""
+
+    RETURNED = 1
+    RAISED = 2
+    SPAWNED = 3  # number: process id
+    DIED = 4  # number: wait status
+    SUBMIT = 5  # number: the worker's own number for the nested task
+    CANCEL = 6  # number: likewise
+    BLOCKED = 7
+    UNBLOCKED = 8
+    PARKED = 9
+
+
+class Order:
+    """What the driver tells the template; fields: order, worker, slot, task."""
+
+    HEADER = struct.Struct("<BIIQ")
+    FORK = 1
+    KILL = 2
+
+
+class Reply:
+    """What the driver tells one worker."""
+
+    HEADER = struct.Struct("<BQB")  # kind, the worker's own number for the nested task, form
+    RETURNED = 1
+    RAISED = 2
+    UNPARK = 3
+
+
+class Frame(NamedTuple):
+    """One frame of the result pipe."""
+
+    kind: int
+    form: int
+    worker: int
+    number: int
+    body: bytes
+
+
+_FRAME = struct.Struct("<HBBIQ")  # length of all, kind, form, worker, number
+CALL_ROOM = PACKET_BYTES - Packet.HEADER.size
+FRAME_ROOM = PACKET_BYTES - _FRAME.size
+
+
+def frame(kind: int, worker: int, number: int = 0, body: bytes = b"", form: int = Form.INLINE) -> bytes:
+    """Return a frame's bytes, to be written at once."""
+    return _FRAME.pack(_FRAME.size + len(body), kind, form, worker, number) + body
+
+
+def frames(data: bytes) -> Iterator[Frame]:
+    """Yield the complete frames at the start of ``data``."""
+    start, end = 0, len(data)
+    while end - start >= _FRAME.size:
+        length, kind, form, worker, number = _FRAME.unpack_from(data, start)
+        if end - start < length:
+            return
+        yield Frame(kind, form, worker, number, data[start + _FRAME.size : start + length])
+        start += length
+
+
+def complete_length(data: bytes) -> int:
+    """Return how many bytes at the start of ``data`` are complete frames."""
+    start, end = 0, len(data)
+    while end - start >= _FRAME.size:
+        (length,) = struct.unpack_from("<H", data, start)
+        if end - start < length:
+            break
+        start += length
+    return start

@@ -1,0 +1,132 @@
+"""A worker: reads a call, runs it, writes how it ended, and reads the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from orion.executor._core import payload, worker_side
+from orion.executor._process import segments
+from orion.executor._process.slots import Slots
+from orion.executor._process.wire import FRAME_ROOM, Form, Kind, Packet, frame
+
+__all__ = ["DESCRIPTORS_GONE", "Worker"]
+
+DESCRIPTORS_GONE = 70  # exit code: the task closed the descriptors by which the worker is reached
+
+
+class Worker:
+    """The worker's end of the pool."""
+
+    def __init__(
+        self, number: int, slot: int, tasks: int, results: int, slots: Slots, link: socket.socket, driver: int
+    ) -> None:
+        self.number = number
+        self.link = link
+        self._slot = slot
+        self._tasks = tasks
+        self._results = results
+        self._slots = slots
+        self._driver = driver
+        self._pid = os.getpid()
+        self._send_lock = threading.Lock()
+        self._identity = self._descriptors()
+        self.unparked = threading.Semaphore(0)
+
+    def run(self) -> None:
+        """Serve until there are no more calls."""
+        self._prepare()
+        packet = self._slots.packet(self._slot)
+        buffers = [packet]
+        while True:
+            length = os.readv(self._tasks, buffers)
+            if length == 0:
+                return
+            task, kind, form = Packet.HEADER.unpack_from(packet)
+            if kind == Packet.PARK:
+                self._park()
+                continue
+            self._slots.set_started(self._slot, task, time.monotonic_ns())
+            self._serve(task, form, bytes(packet[Packet.HEADER.size : length]))
+            self._slots.set_done(self._slot, task)
+
+    def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = ()) -> None:
+        """Tell the driver; what is too large for a frame goes into a segment, whose descriptor precedes the frame."""
+        if not buffers and len(data) <= FRAME_ROOM:
+            os.write(self._results, frame(kind, self.number, number, data))
+            return
+        fd = segments.write([data, *buffers])
+        try:
+            with self._send_lock:  # the driver takes descriptors in the order of their frames
+                socket.send_fds(self.link, [b"\0"], [fd])
+                os.write(self._results, frame(kind, self.number, number, form=Form.SEGMENT))
+        finally:
+            os.close(fd)
+
+    def _prepare(self) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        worker_side.attach = self._attach
+
+    def _attach(self, *engine: Any) -> Any:
+        from orion.executor._process.nested import attach  # most workers need none of it
+
+        return attach(self, *engine)
+
+    def _serve(self, task: int, form: int, body: bytes) -> None:
+        call: Any = body
+        call_buffers: list[memoryview] = []
+        try:
+            if form == Form.SEGMENT:
+                call, call_buffers = self._open_call(body)
+            ok, data, buffers = payload.execute(call, call_buffers)
+        except BaseException as error:  # a signal's exception may come outside of the user's code
+            ok, data, buffers = False, payload.dump_failure(error), []
+        del call, call_buffers
+        if os.getpid() != self._pid:  # the task forked, and the child came back with it
+            os._exit(0)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the task may have closed or replaced it
+                stream.flush()
+        if self._descriptors() != self._identity:
+            os._exit(DESCRIPTORS_GONE)
+        try:
+            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers)
+        except OSError as error:
+            problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
+            self.send(Kind.RAISED, task, problem)
+
+    def _open_call(self, body: bytes) -> tuple[memoryview, list[memoryview]]:
+        """Open the driver's segment that holds a call; the driver keeps it open while the task runs."""
+        number, inode = (int(part) for part in body.split())
+        fd = os.open(f"/proc/{self._driver}/fd/{number}", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if os.fstat(fd).st_ino != inode:
+                raise OSError(f"descriptor {number} of the driver is not the segment that was sent")
+            return segments.read(fd, private=True)
+        finally:
+            os.close(fd)
+
+    def _park(self) -> None:
+        """Do nothing until told to go on: there are more workers than slots for them."""
+        from orion.executor._process.nested import listen
+
+        listen(self)
+        self.send(Kind.PARKED, 0)
+        self.unparked.acquire()
+
+    def _descriptors(self) -> list[tuple[int, int] | None]:
+        """Return what the worker's descriptors refer to; a task can close them, and open others in their place."""
+        found: list[tuple[int, int] | None] = []
+        for fd in (self._tasks, self._results, self.link.fileno()):
+            try:
+                status = os.fstat(fd)
+                found.append((status.st_dev, status.st_ino))
+            except OSError:
+                found.append(None)
+        return found
