@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orion.executor.process_backend import ProcessExecutor
-
 from orion.executor.base import BaseExecutor
+from orion.executor.process_backend import ProcessExecutor
 from orion.executor.thread_backend import ThreadExecutor
 
 __all__ = ["PoolExecutor"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from orion.executor._core import payload
@@ -33,7 +34,7 @@ class ProcessExecutor(BaseExecutor):
     def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
         super().__init__(n_workers, **kwargs)
         self._pool = Pool(self.n_workers)
-        self._when_collected = self._pool.close
+        self._when_collected = partial(self._pool.close, join=False)
 
     def _encode(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes | Parcel:
         buffers: list[pickle.PickleBuffer] = []

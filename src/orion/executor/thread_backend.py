@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, ClassVar
 
 from orion.executor._core.payload import run_here
@@ -37,7 +38,7 @@ class ThreadExecutor(BaseExecutor):
     def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
         super().__init__(n_workers, **kwargs)
         self._crew = _Crew(self.n_workers)
-        self._when_collected = self._crew.dismiss
+        self._when_collected = partial(self._crew.dismiss, join=False)
 
     def _start(self, future: Future[Any]) -> None:
         self._crew.add(future)
@@ -85,16 +86,16 @@ class _Crew:
             self._queue.remove(future)
             return True
 
-    def dismiss(self) -> None:
-        """End the threads that are idle now, the others when their task ends; wait for the idle ones."""
+    def dismiss(self, *, join: bool = True) -> None:
+        """End the threads that are idle now, the others when their task ends; if ``join``, wait for the idle ones."""
         with self._changed:
             self._dismissed = True
             self._queue.clear()
-            busy = len(self._running)
-            threads = self.threads - {threading.current_thread()}
+            idle = not self._running
+            threads = list(self.threads)
             self._changed.notify_all()
-        if not busy:
-            for thread in threads:
+        for thread in threads:
+            if join and idle and thread.ident != threading.get_ident():
                 thread.join()
 
     @contextmanager

@@ -76,8 +76,8 @@ class Pool:
                 self.order(Order.KILL, worker, task)
         return cancelled
 
-    def close(self) -> None:
-        """End all workers and give everything back. No task is pending any more."""
+    def close(self, *, join: bool = True) -> None:
+        """End all workers and give everything back, at once if ``join``. No task is pending any more."""
         with self.lock:
             if self.closing:
                 return
@@ -85,7 +85,7 @@ class Pool:
             self.ledger.clear()
             self.template.dismiss()
         self.template.end(_SECONDS_TO_END)
-        self._pump.finish()
+        self._pump.finish(join=join)
 
     def give_back(self) -> None:
         """Close every descriptor; for the pump's last turn."""

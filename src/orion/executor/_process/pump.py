@@ -76,11 +76,11 @@ class Pump:
     def start(self) -> None:
         self._thread.start()
 
-    def finish(self) -> None:
+    def finish(self, *, join: bool) -> None:
         """End the thread, which then gives back what the pool holds."""
         self._finished = True
         os.eventfd_write(self._pool.wake, 1)
-        if threading.current_thread() is not self._thread:
+        if join and threading.get_ident() != self._thread.ident:
             self._thread.join()
 
     def _run(self) -> None:
