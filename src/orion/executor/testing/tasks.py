@@ -1,0 +1,231 @@
+"""Tasks that the conformance suite submits: well-behaved ones, synchronised through files.
+
+Files in a shared folder work between threads, processes and machines alike. Every wait in here is bounded,
+so that a task outlives no test by much on engines that cannot stop it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from orion.executor.errors import NotSerializable
+
+if TYPE_CHECKING:
+    from orion.executor.base import AsyncException, AsyncResult, BaseExecutor, Future
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+"""Seconds after which a task gives up waiting; longer than any working engine takes."""
+
+
+def identity(value: T) -> T:
+    """Return ``value``."""
+    return value
+
+
+def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments as they arrived."""
+    return args, kwargs
+
+
+def wait_for_file(path: Path, patience: float = PATIENCE) -> None:
+    """Return once ``path`` exists."""
+    deadline = time.monotonic() + patience
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nobody made {path.name} within {patience} s")
+        time.sleep(0.005)
+
+
+def touch_and_wait(started: Path, release: Path, value: T) -> T:
+    """Make the file ``started``, wait for the file ``release``, return ``value``."""
+    started.touch()
+    wait_for_file(release)
+    return value
+
+
+def record(folder: Path, label: str, value: Any = None) -> Any:
+    """Leave a mark that this ran (see :func:`recorded`); return ``value``."""
+    (folder / f"{label}.{uuid.uuid4().hex}").touch()
+    return value
+
+
+def recorded(folder: Path, label: str) -> int:
+    """Return how often :func:`record` ran with ``label``."""
+    return sum(1 for _ in folder.glob(f"{label}.*"))
+
+
+def record_and_raise(folder: Path, label: str, succeed_at: int) -> int:
+    """Raise ``ValueError`` until this is run for the ``succeed_at``-th time; then return that number."""
+    record(folder, label)
+    runs = recorded(folder, label)
+    if runs < succeed_at:
+        raise ValueError(f"run {runs}")
+    return runs
+
+
+def hold_lock(lock: Path, started: Path) -> None:
+    """Lock the file ``lock``, make the file ``started``, and hang; the lock goes when this process does."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        started.touch()
+        time.sleep(PATIENCE)
+
+
+def hold_lock_against_all(lock: Path, started: Path) -> None:
+    """Like :func:`hold_lock`, ignoring the signals and swallowing the exceptions that might stop it."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except ValueError:  # not the main thread, which is for the engine to decide
+            break
+    deadline = time.monotonic() + PATIENCE
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        started.touch()
+        while time.monotonic() < deadline:
+            try:
+                time.sleep(0.01)
+            except BaseException:  # noqa: BLE001, S110 - this is what the task is for
+                pass
+
+
+def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool = False) -> None:
+    """Start a process that runs :func:`hold_lock`; then hang, or die by ``SIGKILL``."""
+    import signal
+    import subprocess
+
+    code = "import sys, pathlib; from orion.executor.testing.tasks import hold_lock; "
+    code += "hold_lock(*map(pathlib.Path, sys.argv[1:]))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock), str(started)], env=environment, start_new_session=own_session
+    )
+    wait_for_file(started)
+    if die:
+        os.kill(os.getpid(), signal.SIGKILL)
+    child.wait(PATIENCE)
+
+
+def is_locked(lock: Path) -> bool:
+    """Return whether some process holds the lock on ``lock``."""
+    with lock.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def wait_for_lock(lock: Path, started: Path) -> None:
+    """Make the file ``started`` and block, without using the CPU, until ``lock`` is free."""
+    with lock.open("r") as file:
+        started.touch()
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def count_running(folder: Path) -> int:
+    """Return how many runs of this function there are at this moment, by their marks in ``folder``."""
+    mark = folder / uuid.uuid4().hex
+    mark.touch()
+    time.sleep(0.02)
+    try:
+        return sum(1 for _ in folder.iterdir())
+    finally:
+        mark.unlink()
+
+
+def change(items: list[Any]) -> list[Any]:
+    """Append to the argument and return it."""
+    items.append("changed by the task")
+    return items
+
+
+def print_much(size: int) -> int:
+    """Write ``size`` characters to the standard output and to the standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        print("x" * size, file=stream, flush=True)
+    return size
+
+
+def nested_sum(executor: BaseExecutor, depth: int, width: int) -> int:
+    """Return ``width ** depth``, by a tree of tasks each of which waits for its children with ``wait``."""
+    if depth == 0:
+        return 1
+    return sum(executor.wait([executor.submit(nested_sum, executor, depth - 1, width) for _ in range(width)]))
+
+
+def nested_get(executor: BaseExecutor, depth: int) -> int:
+    """Return ``depth``, by a chain of tasks each of which gets the result of the next."""
+    if depth == 0:
+        return 0
+    return 1 + executor.submit(nested_get, executor, depth - 1).get()
+
+
+def nested_async_get(executor: BaseExecutor, width: int) -> list[int]:
+    """Return the numbers below ``width``, each from a task of its own, in the order of completion."""
+    pending = [executor.submit(identity, number) for number in range(width)]
+    values: list[int] = []
+    while pending:
+        values += [done.value for done in executor.async_get(pending)]
+    return values
+
+
+def nested_failure(executor: BaseExecutor) -> tuple[str, str]:
+    """Return type and text of what a nested task's failure looks like to the task that waits for it."""
+    pending = [executor.submit(fail_with, KeyError, "from below")]
+    (done,) = drain(executor, pending)
+    try:
+        done.value  # noqa: B018 - reading it raises
+    except KeyError as error:
+        return type(error).__name__, str(error.args[0])
+    return "nothing", ""
+
+
+def nested_states(executor: BaseExecutor) -> tuple[bool, bool, str]:
+    """Return what a task sees of a future that it waited for: ready, successful and its name."""
+    future = executor.submit(identity, 1)
+    future.wait()
+    return future.ready(), future.successful(), future.name
+
+
+def nested_unserialisable(executor: BaseExecutor, kind: type[Any]) -> str:
+    """Submit what cannot be serialised, from within a task; return the name of the error."""
+    try:
+        executor.submit(identity, kind())
+    except NotSerializable as error:
+        return type(error).__name__
+    return "nothing"
+
+
+def submit_and_forget(executor: BaseExecutor, folder: Path, label: str) -> str:
+    """Submit a task that nobody waits for."""
+    executor.submit(record, folder, label)
+    return "submitted"
+
+
+def workers_seen(executor: BaseExecutor) -> int:
+    """Return the executor's ``n_workers`` as a task sees it."""
+    return executor.n_workers
+
+
+def fail_with(kind: type[BaseException], *args: Any, **kwargs: Any) -> None:
+    """Raise ``kind(*args, **kwargs)``."""
+    raise kind(*args, **kwargs)
+
+
+def drain(executor: BaseExecutor, pending: list[Future[T]]) -> list[AsyncResult[T] | AsyncException[T]]:
+    """Return everything that ``async_get`` returns until ``pending`` is empty."""
+    done: list[AsyncResult[T] | AsyncException[T]] = []
+    while pending:
+        done += executor.async_get(pending)
+    return done

@@ -1,0 +1,43 @@
+"""The contract, proven for each engine that ships here."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from orion.executor.base import BaseExecutor
+from orion.executor.single_backend import SingleExecutor
+from orion.executor.testing import ExecutorConformance, ScriptedExecutor
+from orion.executor.thread_backend import ThreadExecutor
+
+
+class TestSingle(ExecutorConformance):
+    engine_name = "single"
+
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        return SingleExecutor(n_workers)
+
+
+class TestThread(ExecutorConformance):
+    engine_name = "thread"
+
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        return ThreadExecutor(n_workers)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("orion.executor.process_backend") is None, reason="the process engine is not there"
+)
+class TestProcess(ExecutorConformance):
+    engine_name = "process"
+
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        from orion.executor.process_backend import ProcessExecutor
+
+        return ProcessExecutor(n_workers)
+
+
+class TestScripted(ExecutorConformance):
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        return ScriptedExecutor(n_workers)
