@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
 from orion.executor._core.payload import run_here
@@ -12,6 +13,8 @@ from orion.executor.base import BaseExecutor, Future
 __all__ = ["SingleExecutor"]
 
 T = TypeVar("T")
+
+_order_of = attrgetter("_order")
 
 
 class SingleExecutor(BaseExecutor):
@@ -59,10 +62,8 @@ class SingleExecutor(BaseExecutor):
 
     def _wait_any(self, futures: list[Future[T]], timeout: float | None) -> list[Future[T]]:
         check_futures(futures, self)
-        if not any(future._order for future in futures):
-            for future in list(futures):
-                if self._run(future):
-                    break
+        if not any(map(_order_of, futures)):
+            next(filter(self._run, list(futures)), None)  # the first that is not running elsewhere
         return super()._wait_any(futures, timeout)
 
     def _wait_all(self, futures: list[Future[Any]]) -> None:

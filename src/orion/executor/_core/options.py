@@ -33,6 +33,8 @@ class TaskOptions:
     name: str | None = None
 
     def __post_init__(self) -> None:
+        if self.timeout is not None and not isinstance(self.timeout, int | float):
+            raise TypeError(f"timeout must be a number of seconds or None, not {self.timeout!r}")
         if self.timeout is not None and not (self.timeout > 0 and math.isfinite(self.timeout)):
             raise ValueError(f"timeout must be a positive number of seconds or None, not {self.timeout!r}")
         if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:

@@ -136,7 +136,7 @@ class Tracker:
         bisection, since futures are usually listed in the order of submission; all else is a sweep
         over the list in C.
         """
-        seen, fresh = self._since(0)
+        seen, fresh = self._since(None)
         done = _claim(futures, fresh) or _sweep(futures)
         while not done:
             gate = Gate()
@@ -155,15 +155,18 @@ class Tracker:
                 self._fresh.pop(future._id, None)
         return done
 
-    def _since(self, order: int) -> tuple[int, list[Future[Any]] | None]:
+    def _since(self, order: int | None) -> tuple[int, list[Future[Any]] | None]:
         """Return how many have completed, and the few not yet returned which completed after the ``order``-th.
 
-        ``None`` if they are not few.
+        ``None`` if they are not few, or if not all of them are known: another thread has been given some.
         """
         with self._lock:
             if len(self._fresh) > _FEW:
                 return self._completed, None
-            return self._completed, [future for future in self._fresh.values() if future._order > order]
+            late = [future for future in self._fresh.values() if order is None or future._order > order]
+            if order is not None and len(late) < self._completed - order:
+                return self._completed, None
+            return self._completed, late
 
     def _watch_any(self, gate: Gate, seen: int) -> bool:
         """Open ``gate`` at the next completion; false if there was one since the ``seen``-th already."""
