@@ -24,11 +24,15 @@ if TYPE_CHECKING:
         ExecutorError,
         NotSerializable,
         OptionNotSupported,
+        OutOfMemory,
         RemoteException,
         ResultTimeout,
+        TaskReport,
+        TaskStopped,
         TaskTimeout,
         UnknownExecutor,
         WorkerLost,
+        WorkersUnfit,
     )
 
 __all__ = [
@@ -41,11 +45,15 @@ __all__ = [
     "Future",
     "NotSerializable",
     "OptionNotSupported",
+    "OutOfMemory",
     "RemoteException",
     "ResultTimeout",
+    "TaskReport",
+    "TaskStopped",
     "TaskTimeout",
     "UnknownExecutor",
     "WorkerLost",
+    "WorkersUnfit",
     "create_executor",
     "executor_factory",
 ]

@@ -6,6 +6,7 @@ A cancelled task's outcome is the standard library's
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import pickle
 import signal as _signal
@@ -16,12 +17,16 @@ __all__ = [
     "ExecutorError",
     "NotSerializable",
     "OptionNotSupported",
+    "OutOfMemory",
     "RemoteException",
     "RemoteTraceback",
     "ResultTimeout",
+    "TaskReport",
+    "TaskStopped",
     "TaskTimeout",
     "UnknownExecutor",
     "WorkerLost",
+    "WorkersUnfit",
 ]
 
 
@@ -41,7 +46,65 @@ class ResultTimeout(ExecutorError, multiprocessing.TimeoutError, TimeoutError):
     """
 
 
-class TaskTimeout(ExecutorError):
+@dataclasses.dataclass(frozen=True)
+class TaskReport:
+    """What is known of a task that did not end by itself.
+
+    Parameters
+    ----------
+    pid
+        The worker's process id.
+    run_time
+        How long the task had run, in seconds.
+    peak_memory_gb
+        The most memory that its worker had resident, in its whole life, in GB (10⁹ bytes).
+    last_output
+        The last lines that it printed.
+    crash
+        The Python traceback at the moment of a crash, if there was one (see ``faulthandler``).
+    """
+
+    pid: int | None = None
+    run_time: float | None = None
+    peak_memory_gb: float | None = None
+    last_output: str = ""
+    crash: str = ""
+
+    def __str__(self) -> str:
+        facts = []
+        if self.pid is not None:
+            facts.append(f"process {self.pid}")
+        if self.run_time is not None:
+            facts.append(f"run time {self.run_time:.2f} s")
+        if self.peak_memory_gb:
+            facts.append(f"peak memory {self.peak_memory_gb:.2f} GB")
+        text = f" ({', '.join(facts)})" if facts else ""
+        for title, lines in (("It crashed here:", self.crash), ("The last it printed:", self.last_output)):
+            if lines.strip():
+                text += f"\n{title}\n" + "\n".join(f"    {line}" for line in lines.strip().splitlines())
+        return text
+
+
+class TaskStopped(ExecutorError):
+    """Root of what is raised for tasks that did not end by themselves.
+
+    Parameters
+    ----------
+    message
+        What happened, to which task, and what to try.
+    report
+        What else is known of the task.
+    """
+
+    def __init__(self, message: str, *, report: TaskReport | None = None) -> None:
+        super().__init__(message)
+        self.report = report or TaskReport()
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}{self.report}"
+
+
+class TaskTimeout(TaskStopped):
     """Raised when a task ran longer than ``options(timeout=…)`` allowed and was stopped.
 
     It is deliberately no ``TimeoutError``: a loop that catches the latter to go on
@@ -49,7 +112,7 @@ class TaskTimeout(ExecutorError):
     """
 
 
-class WorkerLost(ExecutorError):
+class WorkerLost(TaskStopped):
     """Raised when the worker that ran a task died before the task had ended.
 
     Parameters
@@ -60,18 +123,31 @@ class WorkerLost(ExecutorError):
         The worker's exit status, if it exited and the engine knows it.
     signal
         The number of the signal that ended the worker, if one did and the engine knows it.
+    report
+        What else is known of the task.
     """
 
-    def __init__(self, message: str, *, exitcode: int | None = None, signal: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        exitcode: int | None = None,
+        signal: int | None = None,
+        report: TaskReport | None = None,
+    ) -> None:
+        super().__init__(message, report=report)
         self.exitcode = exitcode
         self.signal = signal
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (WorkerLost, self.args, self.__dict__)
-
     @classmethod
-    def died(cls, task: str, *, exitcode: int | None = None, signal: int | None = None) -> WorkerLost:
+    def died(
+        cls,
+        task: str,
+        *,
+        exitcode: int | None = None,
+        signal: int | None = None,
+        report: TaskReport | None = None,
+    ) -> WorkerLost:
         """Describe the death of the worker that ran ``task``, with its likely causes."""
         if signal is not None:
             how = f"was killed by {_signal_name(signal)}"
@@ -81,10 +157,19 @@ class WorkerLost(ExecutorError):
             how = "vanished"
         return cls(
             f"the worker running {task} {how} before the task had ended. {_likely_cause(exitcode, signal)} "
-            "Only this task failed; options(retries=1) would run it again.",
+            "Only this task failed; options(retries=1) would run it again",
             exitcode=exitcode,
             signal=signal,
+            report=report,
         )
+
+
+class OutOfMemory(WorkerLost):
+    """Raised when a task was stopped at its memory limit, or killed by the kernel as memory ran out."""
+
+
+class WorkersUnfit(ExecutorError):
+    """Raised when no worker can be made ready: its ``initializer`` or a ``preload`` module failed."""
 
 
 class NotSerializable(ExecutorError, pickle.PicklingError):

@@ -32,6 +32,8 @@ class SingleExecutor(BaseExecutor):
 
     limitations: ClassVar = {
         "timeout": "the task runs in the calling thread, which nothing can interrupt; the process engine can",
+        "grace": "there is no process of the task's own to ask; the process engine has one",
+        "memory_gb": "there is no process of the task's own to measure or to stop; the process engine has one",
         "cancel_running": "the task runs in the calling thread, which nothing can interrupt",
         "worker_death": "there is no worker: what ends the task's process ends the caller",
         "wait_timeout": "a call that waits runs the task to its end, however short its timeout",

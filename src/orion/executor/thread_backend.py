@@ -31,6 +31,8 @@ class ThreadExecutor(BaseExecutor):
 
     limitations: ClassVar = {
         "timeout": "a thread cannot be stopped; the process engine stops a task at its time limit",
+        "grace": "there is no process of the task's own to ask; the process engine has one",
+        "memory_gb": "the tasks share one process, whose memory belongs to all; the process engine gives each its own",
         "cancel_running": "a thread cannot be stopped; a task that has not started never runs",
         "worker_death": "the workers are threads of this process: what ends one ends all",
     }

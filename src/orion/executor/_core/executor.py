@@ -160,6 +160,11 @@ class BaseExecutor(ABC):
         timeout : float, optional
             Seconds that the task itself may run, waiting in the queue not counted; then it is stopped, and the
             outcome is ``TaskTimeout``.
+        grace : float, optional
+            Seconds between asking the task's processes to end (SIGTERM), when it is stopped, and killing them.
+        memory_gb : float, optional
+            GB (10⁹ bytes) that the task's processes may use together; then it is stopped, and the outcome is
+            ``OutOfMemory``.
         retries : int, optional
             How often the task is run again after a failure that ``retry_on`` names.
         retry_on : exception class or tuple of them, optional
@@ -405,6 +410,7 @@ class ExecutorView(BaseExecutor):
 
 reachable: WeakValueDictionary[str, BaseExecutor] = WeakValueDictionary()
 """The executors of this process, by the key under which they are pickled."""
+
 
 def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor:
     """Return the executor that was pickled: itself in its own process, a way to it in a task of its own."""

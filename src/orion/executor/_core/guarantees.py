@@ -14,6 +14,8 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
         "child_processes": "stopping a task, or its worker's death, also ends the processes that the task started",
         "concurrency": "n_workers tasks run at a time",
         "exit_status": "a lost worker's error names its exit code or signal",
+        "grace": "options(grace=…) asks a task that is stopped to end, before it is killed",
+        "memory_gb": "options(memory_gb=…) stops a task that uses more",
         "nested": "a task can submit work to the executor that runs it, and wait for it",
         "retries": "options(retries=…) runs a task again after the failures that retry_on names",
         "timeout": "options(timeout=…) stops a task that runs longer",

@@ -19,6 +19,11 @@ class TaskOptions:
     ----------
     timeout
         Seconds that the task itself may run, waiting in the queue not counted; then it is stopped.
+    grace
+        Seconds between asking the task's processes to end (SIGTERM), when it is stopped, and killing them; without
+        it they are killed at once.
+    memory_gb
+        GB (10⁹ bytes) that the task's processes may use together; then it is stopped.
     retries
         How often the task is run again after a failure that ``retry_on`` names.
     retry_on
@@ -28,15 +33,21 @@ class TaskOptions:
     """
 
     timeout: float | None = None
+    grace: float | None = None
+    memory_gb: float | None = None
     retries: int = 0
     retry_on: tuple[type[BaseException], ...] = (WorkerLost,)
     name: str | None = None
 
     def __post_init__(self) -> None:
-        if self.timeout is not None and not isinstance(self.timeout, int | float):
-            raise TypeError(f"timeout must be a number of seconds or None, not {self.timeout!r}")
-        if self.timeout is not None and not (self.timeout > 0 and math.isfinite(self.timeout)):
-            raise ValueError(f"timeout must be a positive number of seconds or None, not {self.timeout!r}")
+        for name, unit in (("timeout", "seconds"), ("grace", "seconds"), ("memory_gb", "GB")):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name} must be a number of {unit} or None, not {value!r}")
+            if not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be a positive number of {unit} or None, not {value!r}")
         if isinstance(self.retries, bool) or not isinstance(self.retries, int) or self.retries < 0:
             raise ValueError(f"retries must be a whole number, zero or more, not {self.retries!r}")
         retry_on = self.retry_on if isinstance(self.retry_on, tuple) else (self.retry_on,)

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 
+from orion.executor._process import segments
+from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.wire import PACKET_BYTES
 
@@ -60,9 +62,10 @@ class Channels:
 class Template:
     """The template process as the driver holds it."""
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Channels, setup: WorkerSetup, environ: dict[str, str]) -> None:
+        settings = segments.write([setup.dumps()])
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd)
+        fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd, settings)
         path = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
         code = (
             "import sys; sys.path[:] = sys.argv[1].split('\\n'); "
@@ -80,6 +83,7 @@ class Template:
                     str(os.getpid()),
                 ],
                 stdin=subprocess.DEVNULL,
+                env=environ,
                 pass_fds=fds,
                 start_new_session=True,  # so that Ctrl-C reaches the driver only
             )
@@ -87,6 +91,7 @@ class Template:
             self.control.close()
             raise
         finally:
+            os.close(settings)
             theirs.close()
 
     def dismiss(self) -> None:

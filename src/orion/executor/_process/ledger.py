@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orion.executor._core.future import Future
-from orion.executor._core.outcome import Failure
+from orion.executor._process.verdicts import Verdict
 
 __all__ = ["Ledger", "WorkerState"]
 
@@ -29,6 +29,7 @@ class WorkerState:
 
     number: int
     slot: int
+    device: int = 0
     pid: int | None = None
     blocked: bool = False
     parked: bool = False
@@ -43,11 +44,15 @@ class Ledger:
     has reported its end or died, also when its future was completed meanwhile.
     """
 
-    def __init__(self, n_workers: int, n_slots: int) -> None:
+    def __init__(self, n_workers: int, n_slots: int, n_devices: int = 0, idle_timeout: float | None = None) -> None:
         self.n_workers = n_workers
+        self._n_devices = n_devices
+        self._idle_timeout = idle_timeout
+        self._idle_at: float | None = None  # when the workers will have been idle for long enough
         self.sent: dict[int, Future[Any]] = {}
         self.workers: dict[int, WorkerState] = {}
-        self.verdicts: dict[int, Failure] = {}
+        self.verdicts: dict[int, Verdict] = {}
+        self.memory_limited: set[int] = set()
         self._queue: deque[Future[Any]] = deque()
         self._withdrawn: set[int] = set()
         self._deadlines: list[tuple[float, int, int]] = []
@@ -79,6 +84,8 @@ class Ledger:
                 self._withdrawn.discard(future._id)
             elif not future._order:
                 self.sent[future._id] = future
+                if future._options.memory_gb is not None:
+                    self.memory_limited.add(future._id)
                 return future
         return None
 
@@ -90,6 +97,7 @@ class Ledger:
     def ended(self, task: int) -> Future[Any] | None:
         """Take a task off the books."""
         self.verdicts.pop(task, None)
+        self.memory_limited.discard(task)
         return self.sent.pop(task, None)
 
     def lose_sent(self) -> list[Future[Any]]:
@@ -97,6 +105,7 @@ class Ledger:
         futures = list(self.sent.values())
         self.sent.clear()
         self.verdicts.clear()
+        self.memory_limited.clear()
         return futures
 
     def clear(self) -> list[Future[Any]]:
@@ -118,34 +127,61 @@ class Ledger:
         limit = future._options.timeout
         if limit is None:
             return False
-        return self._push((now + limit, future._id, future._attempt))
+        return self._look_again(future, now + limit)
 
     def next_deadline(self) -> float | None:
-        return self._deadlines[0][0] if self._deadlines else None
+        """Return when something is due at the earliest."""
+        earliest = self._deadlines[0][0] if self._deadlines else None
+        if self._idle_at is not None and (earliest is None or self._idle_at < earliest):
+            return self._idle_at
+        return earliest
 
     def due(self, now: float) -> list[Future[Any]]:
-        """Return the tasks that may have expired."""
+        """Return the tasks that may have expired, or that were asked to end and may not have."""
         futures = []
         while self._deadlines and self._deadlines[0][0] <= now:
             _, task, attempt = heapq.heappop(self._deadlines)
             future = self.sent.get(task)
-            if future is not None and future._attempt == attempt and not future._order:
+            if future is not None and future._attempt == attempt:
                 futures.append(future)
         return futures
 
     def expires(self, future: Future[Any], started: float | None, now: float) -> bool:
         """Decide whether a task has run too long; if it has not, or has not started, look again later."""
         limit = future._options.timeout
-        assert limit is not None
-        deadline = now + limit if started is None else started + limit
-        if started is not None and deadline <= now:
+        if limit is None or future._order:
+            return False
+        if started is not None and started + limit <= now:
             return True
-        self._push((deadline, future._id, future._attempt))
+        self._look_again(future, (now if started is None else started) + limit)
         return False
 
-    def _push(self, entry: tuple[float, int, int]) -> bool:
+    def condemn(self, future: Future[Any], verdict: Verdict, now: float) -> bool:
+        """Note why a task is being stopped; true if it is first asked to end, and later looked at again."""
+        self.verdicts[future._id] = verdict
+        grace = future._options.grace
+        if grace is None:
+            return False
+        self._look_again(future, now + grace)
+        return True
+
+    def _look_again(self, future: Future[Any], when: float) -> bool:
+        entry = (when, future._id, future._attempt)
         heapq.heappush(self._deadlines, entry)
         return self._deadlines[0] == entry
+
+    def rest(self, now: float) -> bool:
+        """Note whether there is work; true, once, when there has been none for so long that the workers should go."""
+        if self._idle_timeout is None:
+            return False
+        if self.sent or self._queue or not self.workers:
+            self._idle_at = None
+        elif self._idle_at is None:
+            self._idle_at = now + self._idle_timeout
+        elif self._idle_at <= now:
+            self._idle_at = None
+            return True
+        return False
 
     # Workers
 
@@ -166,10 +202,15 @@ class Ledger:
         """Return a new worker's state, or ``None`` if no more are possible."""
         if not self._free_slots:
             return None
-        worker = WorkerState(self._next_worker, self._free_slots.pop())
+        worker = WorkerState(self._next_worker, self._free_slots.pop(), self._free_device())
         self._next_worker += 1
         self.workers[worker.number] = worker
         return worker
+
+    def _free_device(self) -> int:
+        """Return the device that the fewest workers see."""
+        used = [worker.device for worker in self.workers.values()]
+        return min(range(self._n_devices), key=used.count, default=0)
 
     def block(self, number: int) -> None:
         """Lend the slot of a worker whose task waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -16,7 +17,9 @@ from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
 from orion.executor._process.parcel import Parcel
 from orion.executor._process.pump import Pump, settle_all
+from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import N_SLOTS
+from orion.executor._process.verdicts import Verdict, over_time
 from orion.executor._process.wire import Form, Order, Packet, Reply
 
 __all__ = ["Pool"]
@@ -32,18 +35,25 @@ class Pool:
     call back. The methods below the line expect it to be held.
     """
 
-    def __init__(self, n_workers: int) -> None:
+    def __init__(
+        self, n_workers: int, setup: WorkerSetup, environ: dict[str, str], idle_timeout: float | None = None
+    ) -> None:
         self.lock = threading.Lock()
         self.poll = select.poll()
-        self.ledger = Ledger(n_workers, N_SLOTS)
+        self.ledger = Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout)
         self.links = Links(self.poll)
         self.channels = Channels()
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.closing = False
         self.broken: Failure | None = None
-        self.template = Template(self.channels)
+        self._setup = setup
+        self._environ = environ
+        self.template = self.new_template()
         self._pump = Pump(self)
         self._pump.start()
+
+    def new_template(self) -> Template:
+        return Template(self.channels, self._setup, self._environ)
 
     def submit(self, future: Future[Any], *, first: bool = False) -> None:
         """Run a task as soon as its turn comes."""
@@ -73,7 +83,7 @@ class Pool:
         cancelled = future._executor._settle_cancelled(future)
         if cancelled and worker is not None:
             with self.lock:
-                self.order(Order.KILL, worker, task)
+                self.end_task(future, worker, over_time(future))
         return cancelled
 
     def close(self, *, join: bool = True) -> None:
@@ -134,7 +144,7 @@ class Pool:
             task, kind, _ = Packet.HEADER.unpack_from(packet)
             if kind == Packet.RUN:
                 tasks.append(task)
-            else:
+            elif kind == Packet.PARK:
                 self.ledger.park_lost()
         self.ledger.unsend(tasks)
 
@@ -143,10 +153,25 @@ class Pool:
         slots = self.channels.slots
         return next((worker for worker in self.ledger.workers.values() if slots.running(worker.slot) == task), None)
 
-    def order(self, order: int, worker: WorkerState, task: int = 0, fds: tuple[int, ...] = ()) -> bool:
+    def end_task(self, future: Future[Any], worker: WorkerState, verdict: Verdict) -> None:
+        """Stop a running task: ask it to end first if that is wanted."""
+        gently = self.ledger.condemn(future, verdict, time.monotonic())
+        if gently:
+            os.eventfd_write(self.wake, 1)
+        self.order(Order.TERMINATE if gently else Order.KILL, worker, future._id)
+
+    def retire_all(self) -> None:
+        """Let the workers go, since there is nothing to do."""
+        while (parked := self.ledger.unpark()) is not None:
+            self.links.send(parked.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))
+        with contextlib.suppress(BlockingIOError):
+            for _ in self.ledger.workers:
+                os.write(self.channels.task_write, Packet.HEADER.pack(0, Packet.RETIRE, Form.INLINE))
+
+    def order(self, order: int, worker: WorkerState, detail: int = 0, fds: tuple[int, ...] = ()) -> bool:
         """Tell the template something; false if it has ended, to which the pump sees."""
         try:
-            socket.send_fds(self.template.control, [Order.HEADER.pack(order, worker.number, worker.slot, task)], fds)
+            socket.send_fds(self.template.control, [Order.HEADER.pack(order, worker.number, worker.slot, detail)], fds)
         except OSError:
             return False
         return True
@@ -158,7 +183,7 @@ class Pool:
                 self.links.send(worker.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))
             elif (worker := self.ledger.hire()) is not None:
                 with self.links.open(worker.number) as theirs:
-                    if not self.order(Order.FORK, worker, fds=(theirs.fileno(),)):
+                    if not self.order(Order.FORK, worker, worker.device, (theirs.fileno(),)):
                         self.ledger.died(worker.number, had_work=True)
                         self.links.close(worker.number)
                         return

@@ -10,22 +10,36 @@ import math
 import os
 import pickle
 import select
+import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orion.executor._core import payload
 from orion.executor._core.future import Future
-from orion.executor._core.outcome import Failure
+from orion.executor._core.outcome import Failure, Outcome, described
 from orion.executor._process import segments
 from orion.executor._process.arrived import Arrived, encoded
-from orion.executor._process.launch import Template, wait_for_exit
+from orion.executor._process.launch import wait_for_exit
+from orion.executor._process.ledger import WorkerState
+from orion.executor._process.memory import exceeds, kernel_kills
 from orion.executor._process.nested import HEAD_LENGTH
 from orion.executor._process.parcel import Parcel
+from orion.executor._process.tail import read_tail
+from orion.executor._process.verdicts import (
+    how_it_ended,
+    killed_by_kernel,
+    lost,
+    over_memory,
+    over_time,
+    where_it_crashed,
+)
 from orion.executor._process.wire import (
     CALL_ROOM,
     FRAME_ROOM,
+    PEAK_MEMORY,
     Form,
     Frame,
     Kind,
@@ -35,8 +49,7 @@ from orion.executor._process.wire import (
     complete_length,
     frames,
 )
-from orion.executor._process.worker import DESCRIPTORS_GONE
-from orion.executor.errors import TaskTimeout, WorkerLost
+from orion.executor.errors import ExecutorError, TaskReport, WorkerLost, WorkersUnfit
 
 if TYPE_CHECKING:
     from orion.executor._process.pool import Pool
@@ -45,6 +58,7 @@ __all__ = ["Pump", "settle_all"]
 
 _READ_BYTES = 1 << 18
 _SECONDS_TO_DIE = 2.0
+_MEMORY_CHECK_SECONDS = 0.05
 _MAX_TEMPLATES = 5
 
 Later = list[Callable[[], object]]
@@ -59,6 +73,8 @@ class Pump:
         self._finished = False
         self._unread = b""
         self._templates = 1
+        self._memory_check = 0.0
+        self._kernel_kills = kernel_kills()
         self._handlers: dict[int, Callable[[Frame, Later], None]] = {
             Kind.RETURNED: self._ended,
             Kind.RAISED: self._ended,
@@ -69,6 +85,7 @@ class Pump:
             Kind.BLOCKED: lambda frame, _: pool.ledger.block(frame.worker),
             Kind.UNBLOCKED: lambda frame, _: pool.ledger.unblock(frame.worker),
             Kind.PARKED: lambda frame, _: pool.ledger.park(frame.worker),
+            Kind.UNFIT: self._unfit,
         }
         for fd in (pool.channels.result_read, pool.template.control.fileno(), pool.wake):
             pool.poll.register(fd, select.POLLIN)
@@ -96,7 +113,12 @@ class Pump:
     def _turn(self) -> None:
         pool = self._pool
         with pool.lock:
+            resting = pool.ledger.rest(time.monotonic())
+            if resting:
+                pool.retire_all()
             deadline = pool.ledger.next_deadline()
+            if pool.ledger.memory_limited:
+                deadline = min(deadline or math.inf, self._memory_check)
         pause = None if deadline is None else max(0, math.ceil((deadline - time.monotonic()) * 1000))
         for fd, _ in pool.poll.poll(pause):
             if fd == pool.channels.result_read:
@@ -129,10 +151,16 @@ class Pump:
 
     def _ended(self, frame: Frame, later: Later) -> None:
         data, buffers = self._content(frame)
+        verdict = self._pool.ledger.verdicts.get(frame.number)
         future = self._pool.ledger.ended(frame.number)
-        if future is not None:
+        if future is None:
+            return
+        outcome: Outcome
+        if verdict is None:
             outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
-            later.append(partial(future._executor._settle, future, outcome))
+        else:  # asked to end, it did so by itself
+            outcome = Failure(verdict(self._report(self._pool.ledger.workers[frame.worker], frame.number)))
+        later.append(partial(future._executor._settle, future, outcome))
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number
@@ -145,19 +173,50 @@ class Pump:
         worker = pool.ledger.died(frame.worker, had_work=kind != 0)
         if kind == Packet.PARK and not worker.parked:
             pool.ledger.park_lost()
+        (peak,) = PEAK_MEMORY.unpack_from(frame.body)
+        message = frame.body[PEAK_MEMORY.size :].decode("utf-8", "replace")
         verdict = pool.ledger.verdicts.get(task)
         future = pool.ledger.ended(task) if kind == Packet.RUN else None
         if future is not None:
-            failure = verdict or Failure(_lost(future, frame.number))
+            if verdict is None and self._killed_by_kernel(frame.number):
+                verdict = killed_by_kernel(future)
+            report = self._report(worker, task, peak, message)
+            failure = Failure((verdict or lost(future, frame.number))(report))
             later.append(partial(future._executor._settle, future, failure))
         for child in worker.children.values():
             later.append(partial(child._executor.cancel, child))
         slots.clear(slot)
         pool.links.close(frame.worker)
         if pool.ledger.hopeless:
-            reason = frame.body.decode() or _how(frame.number)
-            error = WorkerLost(f"the workers of the process pool end before they take any work: the last one {reason}")
+            reason = message or how_it_ended(frame.number)
+            error = WorkersUnfit(
+                f"the workers of the process pool end before they take any work: the last one {reason}"
+            )
             later.append(partial(self._break, error))
+
+    def _unfit(self, frame: Frame, later: Later) -> None:
+        data, _ = self._content(frame)
+        failure = payload.load_failure(bytes(data))
+        error = WorkersUnfit(f"no worker can be made ready, so no task can run: {described(failure.exception)}")
+        later.append(partial(self._break, error, failure.exception))
+
+    def _report(self, worker: WorkerState, task: int, peak_bytes: int = 0, crash: str = "") -> TaskReport:
+        slots = self._pool.channels.slots
+        started = slots.started(worker.slot, task)
+        return TaskReport(
+            pid=worker.pid,
+            run_time=None if started is None else time.monotonic() - started,
+            peak_memory_gb=peak_bytes / 1e9 or None,
+            last_output=read_tail(slots.tail(worker.slot)),
+            crash=where_it_crashed(crash),
+        )
+
+    def _killed_by_kernel(self, status: int) -> bool:
+        """Return whether a worker that ended with that status was probably killed because memory ran out."""
+        if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
+            return False
+        before, self._kernel_kills = self._kernel_kills, kernel_kills()
+        return self._kernel_kills > before
 
     def _submitted(self, frame: Frame, later: Later) -> None:
         if self._pool.ledger.expect_nested():
@@ -233,16 +292,29 @@ class Pump:
     # Time limits, and the end of all
 
     def _expire(self) -> None:
-        """Stop what has run too long."""
+        """Stop what has run too long, or uses too much memory."""
         pool = self._pool
         with pool.lock:
             now = time.monotonic()
             for future in pool.ledger.due(now):
                 worker = pool.worker_running(future._id)
                 started = None if worker is None else pool.channels.slots.started(worker.slot, future._id)
-                if pool.ledger.expires(future, started, now) and worker is not None:
-                    pool.ledger.verdicts[future._id] = Failure(_timeout(future))
-                    pool.order(Order.KILL, worker, future._id)
+                if future._id in pool.ledger.verdicts:
+                    if worker is not None:  # its time of grace is over
+                        pool.order(Order.KILL, worker, future._id)
+                elif pool.ledger.expires(future, started, now) and worker is not None:
+                    pool.end_task(future, worker, over_time(future))
+            if pool.ledger.memory_limited and self._memory_check <= now:
+                self._check_memory()
+                self._memory_check = time.monotonic() + _MEMORY_CHECK_SECONDS
+
+    def _check_memory(self) -> None:
+        pool = self._pool
+        for task in pool.ledger.memory_limited - pool.ledger.verdicts.keys():
+            future, worker = pool.ledger.sent[task], pool.worker_running(task)
+            limit = future._options.memory_gb
+            if worker is not None and worker.pid is not None and limit is not None and exceeds(worker.pid, limit * 1e9):
+                pool.end_task(future, worker, over_memory(future))
 
     def _template_ended(self) -> None:
         """Start another template, unless the pool is being closed; what its workers ran is lost."""
@@ -276,12 +348,12 @@ class Pump:
         with pool.lock:
             if pool.closing:
                 return
-            pool.template = Template(pool.channels)
+            pool.template = pool.new_template()
             pool.poll.register(pool.template.control.fileno(), select.POLLIN)
             failed = pool.feed()
         settle_all(failed)
 
-    def _break(self, error: WorkerLost, cause: BaseException | None = None) -> None:
+    def _break(self, error: ExecutorError, cause: BaseException | None = None) -> None:
         """Fail every task, those to come too."""
         error.__cause__ = cause
         failure = Failure(error)
@@ -295,28 +367,3 @@ def settle_all(ends: list[tuple[Future[Any], Failure]]) -> None:
     """Give futures their ends; not with the pool's lock held."""
     for future, failure in ends:
         future._executor._settle(future, failure)
-
-
-def _timeout(future: Future[Any]) -> TaskTimeout:
-    return TaskTimeout(
-        f"task {future.name!r} ran longer than its time limit of {future._options.timeout} s and was stopped, "
-        "with every process that it had started. A larger options(timeout=…) gives it more"
-    )
-
-
-def _lost(future: Future[Any], status: int) -> WorkerLost:
-    code = os.waitstatus_to_exitcode(status)
-    if code == DESCRIPTORS_GONE:
-        return WorkerLost(
-            f"task {future.name!r} closed or replaced file descriptors that it had not opened, so its worker could not "
-            "report its result. Only this task failed; close only what you open",
-            exitcode=code,
-        )
-    if code < 0:
-        return WorkerLost.died(f"task {future.name!r}", signal=-code)
-    return WorkerLost.died(f"task {future.name!r}", exitcode=code)
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

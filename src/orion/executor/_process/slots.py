@@ -18,6 +18,7 @@ _SLOT_BYTES = 2 * PACKET_BYTES
 _STARTED = struct.Struct("<QQ")  # task, nanoseconds of the monotonic clock; the task is written last
 _DONE = struct.Struct("<Q")  # the last task whose end the worker has reported
 _TASK = struct.Struct("<Q")
+_TAIL_AT = 64
 
 # Virtual only: a slot's pages exist once a worker has used it.
 N_SLOTS = 4096
@@ -38,6 +39,11 @@ class Slots:
         """Return where the worker of that slot reads its packets to."""
         start = slot * _SLOT_BYTES
         return self._view[start : start + PACKET_BYTES]
+
+    def tail(self, slot: int) -> memoryview:
+        """Return where the end of what the worker's task prints is kept."""
+        start = slot * _SLOT_BYTES + PACKET_BYTES + _TAIL_AT
+        return self._view[start : (slot + 1) * _SLOT_BYTES]
 
     def clear(self, slot: int) -> None:
         """Make the slot ready for a new worker."""

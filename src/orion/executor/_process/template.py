@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import gc
 import os
 import select
@@ -21,23 +22,35 @@ import socket
 import sys
 import time
 
+from orion.executor._core import payload
+from orion.executor._core.outcome import described
+from orion.executor._process import segments
+from orion.executor._process.setup import WorkerSetup, fit_out
 from orion.executor._process.slots import Slots
-from orion.executor._process.wire import Kind, Order, frame
+from orion.executor._process.wire import PEAK_MEMORY, Kind, Order, frame
 
 __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
 _SECONDS_TO_DIE = 2.0
+_CRASH_REPORT_BYTES = 3000
 
 
 def main() -> None:
     """Run the template; the arguments are descriptors and the driver's process id."""
-    control, tasks, results, slots, driver = map(int, sys.argv[2:7])
+    control, tasks, results, slots, settings, driver = map(int, sys.argv[2:8])
     for fd in (control, tasks, results, slots):
         os.set_inheritable(fd, False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    template = Template(socket.socket(fileno=control), tasks, results, Slots(slots), driver)
+    setup = WorkerSetup.loads(segments.read(settings, private=False)[0])
+    os.close(settings)
+    try:
+        setup.import_preloaded()
+    except BaseException as error:
+        problem = ImportError(f"a module of preload={list(setup.preload)} failed: {described(error)[:1000]}")
+        os.write(results, frame(Kind.UNFIT, 0, 0, payload.dump_failure(problem)))
+    template = Template(socket.socket(fileno=control), tasks, results, Slots(slots), driver, setup)
     gc.collect()
     gc.freeze()  # so that a collection in a worker does not copy these pages
     template.run()
@@ -46,13 +59,17 @@ def main() -> None:
 class Template:
     """Forks, kills and reaps workers as the driver says."""
 
-    def __init__(self, control: socket.socket, tasks: int, results: int, slots: Slots, driver: int) -> None:
+    def __init__(
+        self, control: socket.socket, tasks: int, results: int, slots: Slots, driver: int, setup: WorkerSetup
+    ) -> None:
         self._control = control
         self._tasks = tasks
         self._results = results
         self._slots = slots
         self._driver = driver
+        self._setup = setup
         self._workers: dict[int, int] = {}  # process id: worker
+        self._crash_logs: dict[int, int] = {}  # process id: what faulthandler writes
         self._warm = False
 
     def run(self) -> None:
@@ -98,33 +115,40 @@ class Template:
             return False
         if not data:
             return False
-        order, worker, slot, task = Order.HEADER.unpack(data)
+        order, worker, slot, detail = Order.HEADER.unpack(data)
         if order == Order.FORK:
-            self._fork(worker, slot, fds[0])
-        elif order == Order.KILL:
-            self._kill(worker, slot, task)
+            self._fork(worker, slot, detail, fds[0])
+        else:
+            self._kill(worker, slot, detail, gently=order == Order.TERMINATE)
         return True
 
-    def _fork(self, worker: int, slot: int, link: int) -> None:
+    def _fork(self, worker: int, slot: int, device: int, link: int) -> None:
         template = os.getpid()
+        crash_log = os.memfd_create("orion-crash", os.MFD_CLOEXEC)
         try:
             pid = os.fork()
         except OSError as error:
-            os.write(self._results, frame(Kind.DIED, worker, 0, str(error).encode()))
+            report = PEAK_MEMORY.pack(0) + str(error).encode()
+            os.write(self._results, frame(Kind.DIED, worker, 0, report))
+            os.close(crash_log)
             os.close(link)
             return
         if pid:
             self._workers[pid] = worker
+            self._crash_logs[pid] = crash_log
             os.close(link)
             os.write(self._results, frame(Kind.SPAWNED, worker, pid))
             return
         status = 1
         try:
             self._become_worker(template)
+            faulthandler.enable(crash_log)
+            fit_out(self._setup.devices, device)
             from orion.executor._process.worker import Worker
 
             line = socket.socket(fileno=link)
-            Worker(worker, slot, self._tasks, self._results, self._slots, line, self._driver).run()
+            setup = self._setup
+            Worker(worker, slot, self._tasks, self._results, self._slots, line, self._driver, setup).run()
             status = 0
         except BaseException:
             import traceback
@@ -143,6 +167,8 @@ class Template:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for fd in self._own:
             os.close(fd)
+        for fd in self._crash_logs.values():
+            os.close(fd)
         self._control.close()
         self._workers.clear()
         # If memory runs out, the kernel should take a worker, not the driver.
@@ -151,17 +177,19 @@ class Template:
             file.seek(0)
             file.write(str(score))
 
-    def _kill(self, worker: int, slot: int, task: int) -> None:
-        """Kill a worker if it runs that task: stopped first, so that it cannot go on to another meanwhile."""
+    def _kill(self, worker: int, slot: int, task: int, *, gently: bool) -> None:
+        """End a worker if it runs that task: stopped first, so that it cannot go on to another meanwhile."""
         pid = next((pid for pid, number in self._workers.items() if number == worker), None)
         if pid is None:
             return
         os.kill(pid, signal.SIGSTOP)
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if self._slots.running(slot) == task:
-            _kill_group(pid)
-        else:
-            os.kill(pid, signal.SIGCONT)
+            if not gently:
+                _kill_group(pid)
+                return
+            os.killpg(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
 
     def _reap(self) -> None:
         """Reap what has ended; report each worker's end after the end of all that it left behind."""
@@ -175,10 +203,18 @@ class Template:
             worker = self._workers.pop(ended.si_pid, None)
             if worker is not None:
                 _kill_group(ended.si_pid)  # before its number is free for another process
-            _, status = os.waitpid(ended.si_pid, 0)
+            _, status, usage = os.wait4(ended.si_pid, 0)
             if worker is not None:
                 self._kill_orphans()
-                os.write(self._results, frame(Kind.DIED, worker, status))
+                report = PEAK_MEMORY.pack(usage.ru_maxrss * 1024) + self._crash_report(ended.si_pid)
+                os.write(self._results, frame(Kind.DIED, worker, status, report))
+
+    def _crash_report(self, pid: int) -> bytes:
+        fd = self._crash_logs.pop(pid)
+        try:
+            return os.pread(fd, _CRASH_REPORT_BYTES, 0)
+        finally:
+            os.close(fd)
 
     def _kill_orphans(self) -> None:
         """Kill the descendants of ended workers; those of live workers are not ours, for these adopt their own."""

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["CALL_ROOM", "FRAME_ROOM", "PACKET_BYTES", "Form", "Frame", "Kind", "Order", "Packet", "frames"]
+__all__ = ["CALL_ROOM", "FRAME_ROOM", "PACKET_BYTES", "Form", "Frame", "Kind", "Order", "Packet", "Reply", "frames"]
 
 PACKET_BYTES = 4096
 
@@ -29,6 +29,7 @@ class Packet:
     HEADER = struct.Struct("<QBB")  # task, kind, form
     RUN = 1
     PARK = 2
+    RETIRE = 3
 
 
 class Kind:
@@ -37,20 +38,22 @@ class Kind:
     RETURNED = 1
     RAISED = 2
     SPAWNED = 3  # number: process id
-    DIED = 4  # number: wait status
+    DIED = 4  # number: wait status; body: peak memory, and what faulthandler wrote
     SUBMIT = 5  # number: the worker's own number for the nested task
     CANCEL = 6  # number: likewise
     BLOCKED = 7
     UNBLOCKED = 8
     PARKED = 9
+    UNFIT = 10  # the initializer or an import failed; body: the failure
 
 
 class Order:
-    """What the driver tells the template; fields: order, worker, slot, task."""
+    """What the driver tells the template; fields: order, worker, slot, and the task or the device."""
 
     HEADER = struct.Struct("<BIIQ")
     FORK = 1
     KILL = 2
+    TERMINATE = 3
 
 
 class Reply:
@@ -60,6 +63,9 @@ class Reply:
     RETURNED = 1
     RAISED = 2
     UNPARK = 3
+
+
+PEAK_MEMORY = struct.Struct("<Q")  # bytes
 
 
 class Frame(NamedTuple):

@@ -13,7 +13,9 @@ from typing import Any
 
 from orion.executor._core import payload, worker_side
 from orion.executor._process import segments
+from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
+from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.wire import FRAME_ROOM, Form, Kind, Packet, frame
 
 __all__ = ["DESCRIPTORS_GONE", "Worker"]
@@ -25,7 +27,15 @@ class Worker:
     """The worker's end of the pool."""
 
     def __init__(
-        self, number: int, slot: int, tasks: int, results: int, slots: Slots, link: socket.socket, driver: int
+        self,
+        number: int,
+        slot: int,
+        tasks: int,
+        results: int,
+        slots: Slots,
+        link: socket.socket,
+        driver: int,
+        setup: WorkerSetup,
     ) -> None:
         self.number = number
         self.link = link
@@ -34,27 +44,35 @@ class Worker:
         self._results = results
         self._slots = slots
         self._driver = driver
+        self._setup = setup
         self._pid = os.getpid()
         self._send_lock = threading.Lock()
         self._identity = self._descriptors()
+        self._tail = slots.tail(slot)
         self.unparked = threading.Semaphore(0)
 
     def run(self) -> None:
-        """Serve until there are no more calls."""
-        self._prepare()
+        """Serve until there are no more calls, or until the worker should be replaced."""
+        if not self._prepare():
+            return
         packet = self._slots.packet(self._slot)
         buffers = [packet]
-        while True:
+        n_tasks = 0
+        while not self._setup.worn_out(n_tasks):
             length = os.readv(self._tasks, buffers)
             if length == 0:
                 return
             task, kind, form = Packet.HEADER.unpack_from(packet)
+            if kind == Packet.RETIRE:
+                return
             if kind == Packet.PARK:
                 self._park()
                 continue
             self._slots.set_started(self._slot, task, time.monotonic_ns())
+            start_tail(self._tail)
             self._serve(task, form, bytes(packet[Packet.HEADER.size : length]))
             self._slots.set_done(self._slot, task)
+            n_tasks += 1
 
     def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = ()) -> None:
         """Tell the driver; what is too large for a frame goes into a segment, whose descriptor precedes the frame."""
@@ -69,12 +87,22 @@ class Worker:
         finally:
             os.close(fd)
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> bool:
+        """Get ready for calls; false if the initializer failed, which is reported."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         worker_side.attach = self._attach
+        sys.stdout, sys.stderr = Tee(sys.stdout, self._tail), Tee(sys.stderr, self._tail)
+        if self._setup.initializer is None:
+            return True
+        ok, data, _ = payload.execute(self._setup.initializer)
+        if not ok:
+            self.send(Kind.UNFIT, 0, data)
+        return ok
 
     def _attach(self, *engine: Any) -> Any:
-        from orion.executor._process.nested import attach  # most workers need none of it
+        from orion.executor._process.nested import (
+            attach,  # most workers need none of it
+        )
 
         return attach(self, *engine)
 

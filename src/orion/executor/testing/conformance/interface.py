@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orion.executor.base import AsyncException, AsyncResult, BaseExecutor, ExecutorClosed, Future
+from orion.executor.base import (
+    AsyncException,
+    AsyncResult,
+    BaseExecutor,
+    ExecutorClosed,
+    Future,
+)
 from orion.executor.testing import tasks
 from orion.executor.testing.conformance._base import Conformance
 

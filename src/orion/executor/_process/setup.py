@@ -1,0 +1,90 @@
+"""What every worker is made with, and how it is made so."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+__all__ = ["WorkerSetup", "environment", "fit_out"]
+
+_THREAD_LIMITS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class WorkerSetup:
+    """What a worker is made with; all of it plain data.
+
+    Parameters
+    ----------
+    initializer
+        A serialised call that every worker runs first.
+    preload
+        Modules that are imported once, before any worker is forked.
+    devices
+        The GPUs, one of which each worker sees.
+    max_tasks
+        After how many tasks a worker is replaced.
+    max_memory_bytes
+        Above which resident size, between tasks, a worker is replaced.
+    """
+
+    initializer: bytes | None = None
+    preload: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    max_tasks: int | None = None
+    max_memory_bytes: int | None = None
+
+    def dumps(self) -> bytes:
+        return pickle.dumps(
+            (self.initializer, self.preload, self.devices, self.max_tasks, self.max_memory_bytes), protocol=5
+        )
+
+    @classmethod
+    def loads(cls, data: bytes | memoryview) -> WorkerSetup:
+        return cls(*pickle.loads(data))
+
+    def import_preloaded(self) -> None:
+        for name in self.preload:
+            import_module(name)
+
+    def worn_out(self, n_tasks: int) -> bool:
+        """Return whether a worker that has run so many tasks should be replaced."""
+        if self.max_tasks is not None and n_tasks >= self.max_tasks:
+            return True
+        return self.max_memory_bytes is not None and _resident_bytes() > self.max_memory_bytes
+
+
+def environment(n_workers: int, n_cpus: int, changes: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the workers' environment: ``given`` with ``changes``, and a fair share of threads for numeric libraries.
+
+    Without a limit, each worker's BLAS or OpenMP would start a thread for every CPU.
+    A limit that the user has set, in either mapping, holds.
+    """
+    share = str(max(1, n_cpus // n_workers))
+    return {**dict.fromkeys(_THREAD_LIMITS, share), **given, **changes}
+
+
+def fit_out(devices: Sequence[str], device: int) -> None:
+    """Make a freshly forked process differ from its siblings: its own GPU, its own random numbers."""
+    if devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices[device]
+    # random seeds itself anew after a fork, numpy's global generator does not.
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and "numpy.random" in sys.modules:
+        numpy.random.seed()
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,75 @@
+"""Why a task did not end by itself, in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from orion.executor._core import payload
+from orion.executor._core.future import Future
+from orion.executor._process.worker import DESCRIPTORS_GONE
+from orion.executor.errors import (
+    OutOfMemory,
+    TaskReport,
+    TaskStopped,
+    TaskTimeout,
+    WorkerLost,
+)
+
+__all__ = ["Verdict", "how_it_ended", "killed_by_kernel", "lost", "over_memory", "over_time", "where_it_crashed"]
+
+Verdict = Callable[[TaskReport], TaskStopped]
+
+
+def over_time(future: Future[Any]) -> Verdict:
+    limit = future._options.timeout
+    return lambda report: TaskTimeout(
+        f"task {future.name!r} ran longer than its time limit of {limit} s and was stopped, "
+        "with every process that it had started. A larger options(timeout=…) gives it more",
+        report=report,
+    )
+
+
+def over_memory(future: Future[Any]) -> Verdict:
+    limit = future._options.memory_gb
+    return lambda report: OutOfMemory(
+        f"task {future.name!r} used more than its memory limit of {limit} GB and was stopped, "
+        "with every process that it had started. A larger options(memory_gb=…) gives it more",
+        report=report,
+    )
+
+
+def killed_by_kernel(future: Future[Any]) -> Verdict:
+    return lambda report: OutOfMemory(
+        f"the worker running task {future.name!r} was killed by signal 9 (SIGKILL), and the kernel has just killed for "
+        "want of memory. Only this task failed; fewer workers, or smaller tasks, leave more for each",
+        signal=9,
+        report=report,
+    )
+
+
+def lost(future: Future[Any], status: int) -> Verdict:
+    """Return the verdict on a task whose worker ended with that wait status."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == DESCRIPTORS_GONE:
+        return lambda report: WorkerLost(
+            f"task {future.name!r} closed or replaced file descriptors that it had not opened, so its worker could not "
+            "report its result. Only this task failed; close only what you open",
+            exitcode=code,
+            report=report,
+        )
+    name = f"task {future.name!r}"
+    if code < 0:
+        return lambda report: WorkerLost.died(name, signal=-code, report=report)
+    return lambda report: WorkerLost.died(name, exitcode=code, report=report)
+
+
+def where_it_crashed(text: str) -> str:
+    """Return the user's part of what faulthandler wrote."""
+    return text.partition(f'  File "{payload.__file__}"')[0].rstrip()
+
+
+def how_it_ended(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
