@@ -53,6 +53,7 @@ class Runner:
         self._interrupts = interrupts
         self._in_driver = "background" in executor.limitations
         self._running: dict[Future[Any], Claim] = {}
+        self._requeued = 0
 
     def run(self) -> None:
         """Run until all is done.
@@ -82,16 +83,15 @@ class Runner:
         close
             Stops every task of the executor; ``None`` if it is used by others too.
         """
-        running = len(self._running)
-        recorded = self._collect()
+        self._collect()
         if close is not None:
             close()
         self.abandon()
-        recorded += self._collect()
+        self._collect()
         for claim in self._running.values():  # on an engine that cannot stop it; its result will be ignored
-            self._trials.requeue(claim)
+            self._requeue(claim)
         self._running.clear()
-        return running - recorded
+        return self._requeued
 
     def abandon(self) -> None:
         """Stop what runs and record nothing: the next run will find these trials without a driver."""
@@ -116,15 +116,13 @@ class Runner:
             view = self._executor.options(name=f"trial {claim.number}", **self._options)
             return view.submit(evaluate, self._objective, claim.parameters)
         except ExecutorError as error:
-            self._trials.requeue(claim)
+            self._requeue(claim)
             raise ExperimentError(f"trial {claim.number} cannot be started: {error}") from error
 
-    def _collect(self) -> int:
-        """Settle the running trials whose end has arrived, and return how many of them were recorded."""
-        before = self._trials.tally.done
+    def _collect(self) -> None:
+        """Settle the running trials whose end has arrived."""
         arrived = [future for future in self._running if future.ready()]
         self._settle(self._executor.async_get(arrived), stopping=True)
-        return self._trials.tally.done - before
 
     def _settle(self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool) -> bool:
         """Record or requeue trials whose tasks have ended, and return whether one was ended by Ctrl-C."""
@@ -134,9 +132,13 @@ class Runner:
             verdict = judge(end, stopping=stopping, in_driver=self._in_driver)
             if isinstance(verdict, Stopped):
                 stopped_by_user |= verdict.by_user
-                self._trials.requeue(claim)
+                self._requeue(claim)
             else:
                 record = self._trials.record(claim, verdict)
                 self._progress.trial_ended(self._trials.tally, record)
             del self._running[end.future]
         return stopped_by_user
+
+    def _requeue(self, claim: Claim) -> None:
+        self._trials.requeue(claim)
+        self._requeued += 1

@@ -22,6 +22,7 @@ DEFAULT_STORAGE = "sqlite:///experiments.db"
 
 _BUSY_TIMEOUT_S = 60.0
 _SQLITE_URL = "sqlite:///"
+_FIRST_TABLES = {"studies", "version_info"}  # what there is at least, if a driver was killed while making the tables
 
 
 def sqlite_path(location: str | os.PathLike[str]) -> Path:
@@ -93,14 +94,15 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and "version_info" not in tables:
+            if tables and tables.isdisjoint(_FIRST_TABLES):
                 raise StorageError(f"{self.path} is a database of something else (tables: {', '.join(sorted(tables))})")
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
-                raise StorageError(f"{self.path} is damaged: {verdict}")
+                raise StorageError(f"{self.path} is damaged: {_one_line(verdict)}")
             # Readers and a writer do not block one another, and a commit costs one sync instead of several.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA user_version = 0")  # any write: to begin one does not prove that it is allowed
             connection.execute("ROLLBACK")
         finally:
             connection.close()
@@ -115,9 +117,13 @@ def storage_errors(path: Path) -> Iterator[None]:
         cause: BaseException = error
         while cause.__cause__ is not None:  # the innermost says what SQLite said
             cause = cause.__cause__
-        raise StorageError(f"{path}: {cause}") from error
+        raise StorageError(f"{path}: {_one_line(cause)}") from error
     except RuntimeError as error:  # made by an Optuna with other tables; the message says what to do
-        raise StorageError(f"{path}: {error}") from error
+        raise StorageError(f"{path}: {_one_line(error)}") from error
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
 
 
 @contextmanager

@@ -89,15 +89,15 @@ class Trials:
     def claim(self, max_trials: int) -> Claim | None:
         """Take a queued trial, or make a new one; ``None`` if there are, or will be, ``max_trials`` finished ones."""
         with self._database.lock.exclusive(), storage_errors(self._database.path):
-            number = self._count()
+            following = self._count()
             if not may_start(self.tally, max_trials):
                 return None
-            self._study.sampler = self._samplers.for_trial(number)
+            self._study.sampler = self._samplers.for_trial(following)
             trial = self._study.ask(self._space.distributions)
             attempt = trial.user_attrs.get(_CLAIM, {}).get("attempt", 0) + 1
             driver = {"driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid()}
             trial.set_user_attr(_CLAIM, {**driver, "attempt": attempt})
-            self._moved("running", from_state="waiting" if trial.number < number else None)
+            self._moved("running", from_state="waiting" if self.tally.waiting else None)
             return Claim(trial.number, trial.params, attempt)
 
     def record(self, claim: Claim, end: Completed | Failed) -> TrialRecord:
@@ -160,13 +160,16 @@ class Trials:
         return self._database.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _count(self) -> int:
-        """Count the trials in the database, and return the number that a new one would get."""
+        """Count the trials in the database, and return the number of the one that is next: the first queued, or a new one."""
         counts = dict.fromkeys(_STATES.values(), 0)
         trials = self._study.get_trials(deepcopy=False)
+        following = len(trials)
         for trial in trials:
             counts[_STATES[trial.state]] += 1
+            if trial.state is TrialState.WAITING:
+                following = min(following, trial.number)
         self.tally = Tally(**counts)
-        return len(trials)
+        return following
 
     def _moved(self, to_state: str, *, from_state: str | None) -> None:
         """Keep the tally up to date without reading all trials again."""

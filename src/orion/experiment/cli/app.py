@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(error.format_message())
     except ExperimentError as error:
         return _refuse(str(error))
-    except (KeyboardInterrupt, click.Abort) as error:
-        found = error if isinstance(error, ExperimentInterrupted) else "interrupted"
+    except click.Abort as error:  # what click makes of KeyboardInterrupt
+        found = error.__cause__ if isinstance(error.__cause__, ExperimentInterrupted) else "interrupted"
         print(f"{found}\nto go on: {shlex.join(['orion-executor', *arguments])}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left, as head does

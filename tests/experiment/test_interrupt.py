@@ -1,0 +1,97 @@
+"""Ctrl-C and SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Gate, Start
+
+from orion.experiment import Experiment
+from orion.experiment.interrupts import Interrupts
+
+COMMAND = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
+
+
+def interrupt(driver: subprocess.Popen[str], number: int) -> None:
+    if number == signal.SIGINT:
+        os.killpg(driver.pid, number)  # as a terminal does: to every process of the group
+    else:
+        driver.send_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("engine", ["process", "thread"])
+def test_an_interrupted_run_can_be_resumed(
+    number: int, engine: str, gate: Gate, start: Start, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    driver = start(*COMMAND, "--max-trials", "8", "--executor", engine)
+    gate.wait_for(2)
+    if engine == "process":
+        watch: Callable[[int], None] = request.getfixturevalue("no_process_left")
+        watch(driver.pid)
+    interrupt(driver, number)
+    output, log = driver.communicate()
+    assert driver.returncode == 130
+    assert output == ""
+    assert "Traceback" not in log
+    assert log.endswith(
+        "interrupted: 4 of 8 trials done, 2 running ones were stopped and queued again\n"
+        "to go on: orion-executor run -n e gated.py:objective --space 'x=uniform(0, 1)' --n-workers 2 "
+        f"--max-trials 8 --executor {engine}\n"
+    )
+    experiment = Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db")
+    before = experiment.result()
+    assert before.counts == {"completed": 4, "waiting": 2}
+
+    gate.open()
+    again = start(*COMMAND, "--max-trials", "8", "--executor", engine)
+    output, log = again.communicate()
+    assert again.returncode == 0, log
+    assert log.startswith("e: continuing: 4 of 8 done, 2 queued before\n[5/8]")
+    after = experiment.result()
+    assert after.counts == {"completed": 8}
+    assert [trial.parameters for trial in after.trials[:6]] == [trial.parameters for trial in before.trials]
+    assert [trial.attempt for trial in after.trials] == [1, 1, 1, 1, 2, 2, 1, 1]
+
+
+def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
+    driver = start(*COMMAND, "--max-trials", "8")
+    gate.wait_for(2)
+    interrupt(driver, signal.SIGINT)
+    interrupt(driver, signal.SIGINT)
+    _, log = driver.communicate()
+    assert driver.returncode == 130
+    assert "Traceback" not in log
+    assert "interrupted: 4 of 8 trials done" in log
+
+
+def test_signals_are_held_back_and_raised_afterwards() -> None:
+    reached = []
+    with Interrupts.taken() as interrupts, pytest.raises(KeyboardInterrupt):
+        with interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            reached.append("end")
+    assert reached == ["end"]
+
+
+def test_the_third_signal_is_not_held_back() -> None:
+    with Interrupts.taken() as interrupts:
+        with pytest.raises(KeyboardInterrupt), interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+        with interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_the_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Interrupts.taken():
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

@@ -1,0 +1,126 @@
+"""Database files, good and bad."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orion.experiment import Experiment, StorageError
+from orion.experiment.storage import Database, sqlite_path
+
+NOBODY = 65534
+
+@pytest.mark.parametrize(
+    ("location", "file"),
+    [
+        ("a.db", "a.db"),
+        ("sqlite:///a.db", "a.db"),
+        ("sqlite:///sub/a.db", "sub/a.db"),
+        ("odd {name}?x=1%20.db", "odd {name}?x=1%20.db"),
+        (Path("b.db"), "b.db"),
+    ],
+)
+def test_paths_and_urls(location: str | Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_path(location) == tmp_path / file
+
+
+def test_an_absolute_url(tmp_path: Path) -> None:
+    assert sqlite_path(f"sqlite:///{tmp_path}/a.db") == tmp_path / "a.db"
+
+
+@pytest.mark.parametrize("location", ["postgresql://host/db", "sqlite://", "sqlite:///:memory:", ":memory:", ""])
+def test_what_is_no_file_is_refused(location: str) -> None:
+    with pytest.raises(StorageError):
+        sqlite_path(location)
+
+
+def test_the_database_is_made_and_closed_without_a_trace(tmp_path: Path) -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    database = Database(tmp_path / "odd {name}?x=1%20.db", create=True)
+    assert database.storage.get_all_studies() == []
+    database.close()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert sorted(os.listdir(tmp_path)) == ["odd {name}?x=1%20.db", "odd {name}?x=1%20.db.lock"]
+
+
+def test_a_commit_is_on_disk_and_readers_do_not_block(tmp_path: Path) -> None:
+    database = Database(tmp_path / "a.db", create=True)
+    database.close()
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Make files that are no database of experiments; return name and reason."""
+    (folder / "text.db").write_text("this is a text, and not a short one, which SQLite might take for a header" * 20)
+    (folder / "folder.db").mkdir()
+    with sqlite3.connect(folder / "other.db") as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    experiment = Experiment("e", {"x": "uniform(0, 1)"}, folder / "damaged.db")
+    experiment.run(lambda x: x, 20, "single", progress=False)
+    with open(folder / "damaged.db", "r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 40_000)
+    return {
+        "text.db": "file is not a database",
+        "folder.db": "is a folder",
+        "other.db": "is a database of something else (tables: bookmarks)",
+        "damaged.db": "is damaged: ",
+        "missing/a.db": "the folder does not exist",
+        "text.db/a.db": "the folder does not exist",
+    }
+
+
+def test_bad_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
+    for name, reason in bad_files(tmp_path).items():
+        file = tmp_path / name
+        before = file.read_bytes() if file.is_file() else None
+        with pytest.raises(StorageError) as caught:
+            Experiment("e", {"x": "uniform(0, 1)"}, file).run(lambda x: x, 1, "single", progress=False)
+        assert reason in str(caught.value), name
+        assert "\n" not in str(caught.value)
+        assert (file.read_bytes() if file.is_file() else None) == before
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder, while the test runs as a user whom file permissions bind."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        if root:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        yield Path(folder)
+        os.chmod(folder, 0o700)
+        if root:
+            os.seteuid(0)
+
+
+def test_read_only_files_and_folders_are_refused(unprivileged: Path) -> None:
+    Database(unprivileged / "a.db", create=True).close()
+    (unprivileged / "a.db").chmod(0o444)
+    with pytest.raises(StorageError, match="readonly"):
+        Database(unprivileged / "a.db", create=True)
+    unprivileged.chmod(0o555)
+    with pytest.raises(StorageError, match="Permission denied"):
+        Database(unprivileged / "b.db", create=True)
+
+
+def test_a_folder_of_the_kernel_is_refused() -> None:
+    with pytest.raises(StorageError, match="cannot make"):
+        Database("/proc/experiments.db", create=True)
+
+
+def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no such file"):
+        Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "a.db").result()
+    assert os.listdir(tmp_path) == []
