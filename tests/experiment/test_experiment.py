@@ -80,7 +80,6 @@ def troubled(case: str) -> Any:
     return {"none": None, "nan": math.nan, "text": "0.5", "lacks": {"x": 1}, "fine": 1.0}[case]
 
 
-
 class EachOnce(optuna.samplers.BaseSampler):
     """Suggests every choice once, in order."""
 
@@ -122,9 +121,7 @@ def test_failing_trials_are_recorded_with_their_reason_and_stop_nothing(engine: 
 
 
 def test_a_trial_that_runs_too_long_is_stopped_and_fails(tmp_path: Path) -> None:
-    result = make(tmp_path).run(
-        lambda x: threading.Event().wait(), 2, "process", 2, trial_timeout=0.2, progress=False
-    )
+    result = make(tmp_path).run(lambda x: threading.Event().wait(), 2, "process", 2, trial_timeout=0.2, progress=False)
     assert result.counts == {"failed": 2}
     assert all(trial.reason.startswith("TaskTimeout: ") for trial in result.trials)
     assert result.best is None
@@ -150,7 +147,11 @@ def test_a_seed_makes_an_interrupted_experiment_the_same_as_one_that_was_not(tmp
 
 
 def test_default_values_are_tried_first_and_once(tmp_path: Path) -> None:
-    space = {"x": "uniform(-5, 5, default_value=2)", "y": "uniform(0, 1)", "k": "choices(['a', 'b'], default_value='b')"}
+    space = {
+        "x": "uniform(-5, 5, default_value=2)",
+        "y": "uniform(0, 1)",
+        "k": "choices(['a', 'b'], default_value='b')",
+    }
     for count in (1, 3):
         result = make(tmp_path, space=space).run(lambda x, y, k: x, count, "single", progress=False)
     assert result.trials[0].parameters["x"] == 2

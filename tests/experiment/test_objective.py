@@ -15,7 +15,9 @@ from orion.experiment import InvalidResult, ObjectiveError
 from orion.experiment.objective import check_objective, evaluate, measured
 
 
-@pytest.mark.parametrize("result", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0), np.array([3.0]), decimal.Decimal(3)])
+@pytest.mark.parametrize(
+    "result", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0), np.array([3.0]), decimal.Decimal(3)]
+)
 def test_numbers_of_all_kinds(result: object) -> None:
     value, attributes = measured(result)
     assert type(value) is float
@@ -50,7 +52,14 @@ def test_what_is_no_finite_number_is_a_failure_with_a_reason(result: object, rea
 
 def test_the_rest_of_a_mapping_are_attributes_that_json_can_hold() -> None:
     value, attributes = measured(
-        {"objective": np.float64(1), "n": np.int64(3), "curve": np.arange(3), "note": "é", "model": object, 7: [1, (2,)]}
+        {
+            "objective": np.float64(1),
+            "n": np.int64(3),
+            "curve": np.arange(3),
+            "note": "é",
+            "model": object,
+            7: [1, (2,)],
+        }
     )
     assert value == 1.0
     assert attributes == {"n": 3, "curve": [0, 1, 2], "note": "é", "model": "<class 'object'>", "7": [1, [2]]}

@@ -36,7 +36,9 @@ def test_an_error_names_the_parameter() -> None:
     assert caught.value.text == "log(1)"
 
 
-@pytest.mark.parametrize("space", [{}, [], None, "uniform(0, 1)", {"x": 3}, {"": "uniform(0, 1)"}, {1: "uniform(0, 1)"}])
+@pytest.mark.parametrize(
+    "space", [{}, [], None, "uniform(0, 1)", {"x": 3}, {"": "uniform(0, 1)"}, {1: "uniform(0, 1)"}]
+)
 def test_what_is_no_space_is_refused(space: object) -> None:
     with pytest.raises(SpaceError):
         SearchSpace.build(space)  # type: ignore[arg-type]  # on purpose

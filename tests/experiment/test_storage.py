@@ -15,6 +15,7 @@ from orion.experiment.storage import Database, sqlite_path
 
 NOBODY = 65534
 
+
 @pytest.mark.parametrize(
     ("location", "file"),
     [
