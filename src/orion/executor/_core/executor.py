@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import atexit
 import inspect
 import itertools
 import os
@@ -16,17 +15,17 @@ from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ClassVar, ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 
-from orion.executor._core import payload, worker_side
+from orion.executor._core import payload
 from orion.executor._core.cpus import resolve_n_workers
 from orion.executor._core.future import AsyncException, AsyncResult, Future, as_async
 from orion.executor._core.options import TaskOptions, check_timeout
 from orion.executor._core.outcome import Failure, Outcome
+from orion.executor._core.reach import reachable, reattach
 from orion.executor._core.tracker import Gate, Phase, Tracker, check_futures
 from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSupported
 
-__all__ = ["BaseExecutor", "reachable", "reattach"]
+__all__ = ["BaseExecutor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -179,6 +178,10 @@ class BaseExecutor(ABC):
         OptionNotSupported
             For an option that this engine cannot honour, with the reason.
         """
+        from orion.executor._core.view import (
+            ExecutorView,  # which is made of this class
+        )
+
         return ExecutorView(self, self._checked_options(self._default_options, changes))
 
     def close(self, drain: bool = False) -> None:
@@ -355,78 +358,3 @@ class BaseExecutor(ABC):
             raise ExecutorError(
                 f"this executor belongs to process {self._owner_pid}, and this is a fork of it: make a new one here"
             )
-
-
-class ExecutorView(BaseExecutor):
-    """The same engine, with other options for what is submitted through it."""
-
-    def __init__(self, owner: BaseExecutor, options: TaskOptions) -> None:
-        self._owner = owner
-        self._default_options = options
-        self.n_workers = owner.n_workers
-        self.limitations = owner.limitations  # type: ignore[misc]  # the owner's class declares them
-
-    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._owner._submit(self._default_options, function, args, kwargs)
-
-    def async_get(
-        self, futures: list[Future[T]], timeout: float | None = None
-    ) -> list[AsyncResult[T] | AsyncException[T]]:
-        return self._owner.async_get(futures, timeout)
-
-    def wait(self, futures: list[Future[T]]) -> list[T]:
-        return self._owner.wait(futures)
-
-    def cancel(self, future: Future[Any]) -> bool:
-        return self._owner.cancel(future)
-
-    def options(self, **changes: Any) -> BaseExecutor:
-        return ExecutorView(self._owner, self._owner._checked_options(self._default_options, changes))
-
-    def close(self, drain: bool = False) -> None:
-        self._owner.close(drain)
-
-    def __enter__(self) -> BaseExecutor:
-        self._owner.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._owner.__exit__(kind, error, traceback)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return ExecutorView, (self._owner, self._default_options)
-
-    def _start(self, future: Future[Any]) -> None:
-        self._owner._start(future)
-
-    def _stop(self, future: Future[Any]) -> bool:
-        return self._owner._stop(future)
-
-    def _release(self) -> None:
-        """Nothing: the engine is the owner's."""
-
-
-reachable: WeakValueDictionary[str, BaseExecutor] = WeakValueDictionary()
-"""The executors of this process, by the key under which they are pickled."""
-
-
-def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor:
-    """Return the executor that was pickled: itself in its own process, a way to it in a task of its own."""
-    executor = reachable.get(key)
-    if executor is None or executor._owner_pid != os.getpid():
-        executor = worker_side.attach(key, n_workers, kind) if worker_side.attach is not None else None
-    if executor is None:
-        raise ExecutorError(
-            f"an executor ({kind.__name__}) can only travel to its own tasks, and this process runs none of them"
-        )
-    return executor
-
-
-def _close_all() -> None:
-    for executor in list(reachable.values()):
-        executor.close()
-
-
-atexit.register(_close_all)

@@ -59,7 +59,7 @@ class TaskOptions:
             raise TypeError(f"name must be a string, not {self.name!r}")
 
     def changed(self, changes: dict[str, Any]) -> TaskOptions:
-        """Return these options with ``changes`` applied; an unknown name is a ``TypeError`` that says which are valid."""
+        """Return these options with ``changes``; an unknown name is a ``TypeError`` that says which are valid."""
         valid = [field.name for field in dataclasses.fields(self)]
         unknown = [name for name in changes if name not in valid]
         if unknown:

@@ -178,7 +178,7 @@ def dump_failure(error: BaseException) -> bytes:
     )
 
 
-def load_failure(data: bytes) -> Failure:
+def load_failure(data: bytes | memoryview) -> Failure:
     """Return the failure that :func:`dump_failure` serialised; never raises what the exception's own code raises."""
     from orion.executor.errors import RemoteException, RemoteTraceback
 
@@ -197,7 +197,7 @@ def load_failure(data: bytes) -> Failure:
     return Failure(error, traceback)
 
 
-def load_value(data: bytes, buffers: Iterable[Any] = ()) -> Value | Failure:
+def load_value(data: bytes | memoryview, buffers: Iterable[Any] = ()) -> Value | Failure:
     """Return the value that was serialised; what fails at loading it is a failure of that task."""
     try:
         return Value(pickle.loads(data, buffers=buffers))

@@ -15,9 +15,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from orion.executor._core import payload
-from orion.executor._core.executor import BaseExecutor, reachable, reattach
+from orion.executor._core.executor import BaseExecutor
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
+from orion.executor._core.reach import reachable, reattach
 from orion.executor._process import segments
 from orion.executor._process.arrived import Arrived
 from orion.executor._process.wire import PACKET_BYTES, Form, Kind, Reply

@@ -12,6 +12,7 @@ from typing import Any
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
+from orion.executor._process import segments
 from orion.executor._process.launch import Channels, Template
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
@@ -20,7 +21,7 @@ from orion.executor._process.pump import Pump, settle_all
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import N_SLOTS
 from orion.executor._process.verdicts import Verdict, over_time
-from orion.executor._process.wire import Form, Order, Packet, Reply
+from orion.executor._process.wire import Form, Frame, Order, Packet, Reply
 
 __all__ = ["Pool"]
 
@@ -83,7 +84,7 @@ class Pool:
         cancelled = future._executor._settle_cancelled(future)
         if cancelled and worker is not None:
             with self.lock:
-                self.end_task(future, worker, over_time(future))
+                self.end_task(future, worker, over_time(future))  # nobody will see the verdict
         return cancelled
 
     def close(self, *, join: bool = True) -> None:
@@ -126,6 +127,16 @@ class Pool:
             self.ledger.ended(future._id)
         self._staff()
         return failed
+
+    def content(self, frame: Frame) -> tuple[bytes | memoryview, list[memoryview]]:
+        """Return what a frame holds, or what its worker has sent in a segment."""
+        if frame.form == Form.INLINE:
+            return frame.body, []
+        fd = self.links.receive_fd(frame.worker)
+        try:
+            return segments.read(fd, private=False)
+        finally:
+            os.close(fd)
 
     def take_back(self, drop: int) -> bool:
         """Take a packet from the pipe before a worker does; false if it is not there."""
@@ -197,7 +208,7 @@ class Pool:
 
 def _packet(future: Future[Any]) -> bytes | None:
     """Return the packet that runs a task; ``None`` if it was completed meanwhile."""
-    call = future._call
+    call: bytes | Parcel | None = future._call
     if call is None:
         return None
     if isinstance(call, Parcel):

@@ -26,7 +26,7 @@ _WORD = struct.Struct("<Q")
 _COPY_BYTES = 1 << 18
 
 
-def write(parts: Sequence[bytes | pickle.PickleBuffer]) -> int:
+def write(parts: Sequence[bytes | memoryview | pickle.PickleBuffer]) -> int:
     """Write buffers into a new segment and return its descriptor, which is the caller's to close."""
     views = [part.raw() if isinstance(part, pickle.PickleBuffer) else memoryview(part) for part in parts]
     sizes = [view.nbytes for view in views]

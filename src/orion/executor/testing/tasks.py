@@ -1,7 +1,7 @@
 """Tasks that the conformance suite submits: well-behaved ones, synchronised through files.
 
 Files in a shared folder work between threads, processes and machines alike. Every wait in here is bounded,
-so that a task outlives no test by much on engines that cannot stop it.
+and ends when the folder is removed, so that a task outlives no test by much on engines that cannot stop it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def wait_for_file(path: Path, patience: float = PATIENCE) -> None:
     """Return once ``path`` exists."""
     deadline = time.monotonic() + patience
     while not path.exists():
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or not path.parent.exists():
             raise AssertionError(f"nobody made {path.name} within {patience} s")
         time.sleep(0.005)
 
@@ -73,10 +73,12 @@ def record_and_raise(folder: Path, label: str, succeed_at: int) -> int:
 
 def hold_lock(lock: Path, started: Path) -> None:
     """Lock the file ``lock``, make the file ``started``, and hang; the lock goes when this process does."""
+    deadline = time.monotonic() + PATIENCE
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         started.touch()
-        time.sleep(PATIENCE)
+        while time.monotonic() < deadline and lock.exists():
+            time.sleep(0.05)
 
 
 def hold_lock_against_all(lock: Path, started: Path) -> None:
@@ -92,7 +94,7 @@ def hold_lock_against_all(lock: Path, started: Path) -> None:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         started.touch()
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and lock.exists():
             try:
                 time.sleep(0.01)
             except BaseException:  # noqa: BLE001, S110 - this is what the task is for
@@ -174,10 +176,7 @@ def nested_get(executor: BaseExecutor, depth: int) -> int:
 def nested_async_get(executor: BaseExecutor, width: int) -> list[int]:
     """Return the numbers below ``width``, each from a task of its own, in the order of completion."""
     pending = [executor.submit(identity, number) for number in range(width)]
-    values: list[int] = []
-    while pending:
-        values += [done.value for done in executor.async_get(pending)]
-    return values
+    return [done.value for done in drain(executor, pending)]
 
 
 def nested_failure(executor: BaseExecutor) -> tuple[str, str]:
@@ -223,9 +222,18 @@ def fail_with(kind: type[BaseException], *args: Any, **kwargs: Any) -> None:
     raise kind(*args, **kwargs)
 
 
+def take(executor: BaseExecutor, pending: list[Future[T]]) -> list[AsyncResult[T] | AsyncException[T]]:
+    """Return what ``async_get`` returns when it may take its time: at least one, and so many fewer are pending."""
+    before = len(pending)
+    done = executor.async_get(pending)
+    assert done, "async_get returned nothing, though it had no timeout and futures were pending"
+    assert len(pending) == before - len(done), "async_get returned futures that it did not remove from the list"
+    return done
+
+
 def drain(executor: BaseExecutor, pending: list[Future[T]]) -> list[AsyncResult[T] | AsyncException[T]]:
     """Return everything that ``async_get`` returns until ``pending`` is empty."""
     done: list[AsyncResult[T] | AsyncException[T]] = []
     while pending:
-        done += executor.async_get(pending)
+        done += take(executor, pending)
     return done

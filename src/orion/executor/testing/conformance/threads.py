@@ -23,7 +23,7 @@ class ThreadsTests(Conformance):
             values = []
             following = first + 20
             while pending:
-                for result in executor.async_get(pending):
+                for result in tasks.take(executor, pending):
                     values.append(result.value)
                     if following < first + 40:
                         pending.append(executor.submit(tasks.identity, following))

@@ -28,7 +28,7 @@ class TimeLimitTests(Conformance):
             assert reason in str(raised.value)
 
     def test_a_task_that_runs_too_long_is_stopped(self, tmp_path: Path) -> None:
-        executor = self._start(1)
+        executor = self._start_limiting(1)
         lock, started = tmp_path / "lock", tmp_path / "started"
         future = executor.options(timeout=0.5, name="trial 7").submit(tasks.hold_lock, lock, started)
         fine = executor.submit(tasks.identity, 1)
@@ -39,7 +39,7 @@ class TimeLimitTests(Conformance):
         assert fine.get() == 1
 
     def test_a_task_that_resists_is_stopped(self, tmp_path: Path) -> None:
-        executor = self._start(1)
+        executor = self._start_limiting(1)
         lock, started = tmp_path / "lock", tmp_path / "started"
         self._timed_out(executor.options(timeout=0.5).submit(tasks.hold_lock_against_all, lock, started))
         self._await_stopped(lock)
@@ -47,17 +47,17 @@ class TimeLimitTests(Conformance):
 
     @pytest.mark.parametrize("own_session", [False, True])
     def test_the_processes_of_a_task_that_runs_too_long_are_stopped(self, tmp_path: Path, own_session: bool) -> None:
-        executor = self._start(1)
+        executor = self._start_limiting(1)
         self.needs(executor, "child_processes")
         lock, started = tmp_path / "lock", tmp_path / "started"
-        limited = executor.options(timeout=2.0)
+        limited = executor.options(timeout=1.0)
         self._timed_out(limited.submit(tasks.spawn_child_and_hang, lock, started, own_session))
         self._await_stopped(lock)
 
     def test_time_in_the_queue_does_not_count(self, tmp_path: Path) -> None:
-        executor = self._start(1)
+        executor = self._start_limiting(1)
         held = self.hold(executor, tmp_path)
-        limit = 1.0
+        limit = 0.5
         queued = [executor.options(timeout=limit).submit(tasks.identity, number) for number in range(3)]
         time.sleep(1.2 * limit)  # time has to pass, that is the point
         assert not any(future.ready() for future in queued)
@@ -65,7 +65,7 @@ class TimeLimitTests(Conformance):
         assert executor.wait(queued) == [0, 1, 2]
 
     def test_a_task_beside_one_that_runs_too_long_is_not_disturbed(self, tmp_path: Path) -> None:
-        executor = self._start(2)
+        executor = self._start_limiting(2)
         held = self.hold(executor, tmp_path)
         self._timed_out(executor.options(timeout=0.2).submit(tasks.wait_for_file, tmp_path / "never"))
         assert not held.future.ready()
@@ -73,7 +73,7 @@ class TimeLimitTests(Conformance):
         assert held.future.get() == "held"
 
     def test_many_limits_at_once(self, tmp_path: Path) -> None:
-        executor = self._start(2)
+        executor = self._start_limiting(2)
         limited = executor.options(timeout=0.2)
         futures: list[Future[Any]] = []
         for number in range(4):
@@ -85,7 +85,7 @@ class TimeLimitTests(Conformance):
         assert sorted(result.value for result in results if result not in failed) == [0, 1, 2, 3]
 
     def test_a_stopped_task_is_not_retried_unless_asked(self, tmp_path: Path) -> None:
-        executor = self._start(1)
+        executor = self._start_limiting(1)
         self.needs(executor, "retries")
         started, never = tmp_path / "started", tmp_path / "never"
         once = executor.options(timeout=0.5, retries=1).submit(tasks.touch_and_wait, started, never, 1)
@@ -96,7 +96,7 @@ class TimeLimitTests(Conformance):
         self._timed_out(future)
         assert future.attempt == 2
 
-    def _start(self, n_workers: int) -> BaseExecutor:
+    def _start_limiting(self, n_workers: int) -> BaseExecutor:
         executor = self.start(n_workers)
         self.needs(executor, "timeout")
         return executor

@@ -19,7 +19,7 @@ class WorkerDeathTests(Conformance):
 
     @pytest.mark.parametrize("code", [0, 3])
     def test_the_exit_of_a_worker_is_told(self, code: int) -> None:
-        executor = self._start()
+        executor = self._start_mortal()
         error = self._lost(executor.options(name="trial 7").submit(faults.exit_with, code))
         assert "trial 7" in str(error)
         if "exit_status" not in executor.limitations:
@@ -29,7 +29,7 @@ class WorkerDeathTests(Conformance):
 
     @pytest.mark.parametrize("number", faults.FATAL_SIGNALS, ids=str)
     def test_the_signal_that_killed_a_worker_is_told(self, number: signal.Signals) -> None:
-        executor = self._start()
+        executor = self._start_mortal()
         error = self._lost(executor.submit(faults.kill_self, int(number)))
         assert "kill_self" in str(error)
         assert "ikely cause" in str(error)
@@ -39,7 +39,7 @@ class WorkerDeathTests(Conformance):
         assert executor.submit(tasks.identity, 1).get() == 1
 
     def test_tasks_behind_a_lost_one_run_elsewhere(self) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(5)]
         futures.append(executor.submit(faults.kill_self, signal.SIGKILL))
         futures += [executor.submit(tasks.identity, number) for number in range(5, 50)]
@@ -47,7 +47,7 @@ class WorkerDeathTests(Conformance):
         assert executor.wait(futures) == list(range(50))
 
     def test_a_task_beside_a_lost_one_is_not_disturbed(self, tmp_path: Path) -> None:
-        executor = self._start(2)
+        executor = self._start_mortal(2)
         held = self.hold(executor, tmp_path)
         self._lost(executor.submit(faults.exit_with, 1))
         assert not held.future.ready()
@@ -55,7 +55,7 @@ class WorkerDeathTests(Conformance):
         assert held.future.get() == "held"
 
     def test_no_task_runs_twice(self, tmp_path: Path) -> None:
-        executor = self._start(2)
+        executor = self._start_mortal(2)
         futures: list[Future[Any]] = []
         for number in range(20):
             futures.append(executor.submit(tasks.record, tmp_path, f"task{number}", number))
@@ -65,7 +65,7 @@ class WorkerDeathTests(Conformance):
         assert [tasks.recorded(tmp_path, f"task{number}") for number in range(20)] == [1] * 20
 
     def test_dead_workers_are_replaced(self, tmp_path: Path) -> None:
-        executor = self._start(2)
+        executor = self._start_mortal(2)
         for _ in range(3):
             dying = [executor.submit(faults.exit_with, 1) for _ in range(2)]
             for future in dying:
@@ -77,7 +77,7 @@ class WorkerDeathTests(Conformance):
             assert executor.wait([held.future for held in helds]) == ["held", "held"]
 
     def test_every_worker_may_die_at_once(self) -> None:
-        executor = self._start(2)
+        executor = self._start_mortal(2)
         futures: list[Future[Any]] = [executor.submit(faults.kill_self, signal.SIGKILL) for _ in range(6)]
         results = tasks.drain(executor, futures)
         assert all(isinstance(result, AsyncException) for result in results)
@@ -85,21 +85,21 @@ class WorkerDeathTests(Conformance):
         assert executor.submit(tasks.identity, 1).get() == 1
 
     def test_death_while_loading_an_argument(self) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         doomed = executor.submit(tasks.identity, faults.DeadlyToLoad(5))
         fine = executor.submit(tasks.identity, 1)
         self._lost(doomed)
         assert fine.get() == 1
 
     def test_death_while_pickling_the_result(self) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         doomed = executor.submit(faults.make, faults.DeadlyToDump, 5)
         fine = executor.submit(tasks.identity, 1)
         self._lost(doomed)
         assert fine.get() == 1
 
     def test_death_in_a_finalizer(self) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         doomed = executor.submit(faults.make_and_drop, faults.DeadlyToCollect, 5)
         fine = executor.submit(tasks.identity, 1)
         self._lost(doomed)
@@ -107,7 +107,7 @@ class WorkerDeathTests(Conformance):
 
     def test_a_worker_without_descriptors_is_lost_or_answers(self) -> None:
         """The task closed the worker's way to the driver: it must not be waited for in vain."""
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         broken = executor.submit(faults.close_descriptors)
         broken.wait()
         if not broken.successful():
@@ -115,21 +115,21 @@ class WorkerDeathTests(Conformance):
         assert executor.submit(tasks.identity, 1).get() == 1
 
     def test_a_task_that_forks_and_returns_twice_ends_once(self) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         assert executor.submit(faults.fork_and_return).get() == "parent"
         futures = [executor.submit(tasks.identity, number) for number in range(20)]
         assert executor.wait(futures) == list(range(20))
 
     @pytest.mark.parametrize("own_session", [False, True])
     def test_processes_of_a_lost_task_end_too(self, tmp_path: Path, own_session: bool) -> None:
-        executor = self._start(1)
+        executor = self._start_mortal(1)
         self.needs(executor, "child_processes")
         lock = tmp_path / "lock"
         self._lost(executor.submit(tasks.spawn_child_and_hang, lock, tmp_path / "started", own_session, die=True))
         self.await_that(lambda: not tasks.is_locked(lock))
 
     def test_a_lost_task_is_returned_by_async_get(self) -> None:
-        executor = self._start()
+        executor = self._start_mortal()
         futures: list[Future[Any]] = [executor.submit(faults.exit_with, 3)]
         (result,) = executor.async_get(futures)
         assert futures == []
@@ -141,14 +141,14 @@ class WorkerDeathTests(Conformance):
 
     def test_one_death_among_many_tasks(self) -> None:
         """One clear error, and every other result."""
-        executor = self._start(2)
+        executor = self._start_mortal(2)
         futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(200)]
         futures[100] = executor.submit(faults.kill_self, signal.SIGKILL)
         results = tasks.drain(executor, futures)
         assert len(results) == 200
         assert [type(r.exception) for r in results if isinstance(r, AsyncException)] == [WorkerLost]
 
-    def _start(self, n_workers: int = 2) -> BaseExecutor:
+    def _start_mortal(self, n_workers: int = 2) -> BaseExecutor:
         executor = self.start(n_workers)
         self.needs(executor, "worker_death")
         return executor
