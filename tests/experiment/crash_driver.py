@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 
 from orion.experiment import Experiment
 
-MAX_TRIALS = 12
+MAX_TRIALS = 8
 SPACE = {"x": "uniform(-5, 5, default_value=1)", "k": "choices(['a', 'b', 'c'])"}
 
 

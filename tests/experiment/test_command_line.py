@@ -49,7 +49,7 @@ def test_a_run_from_start_to_end_and_its_picture(start: Start, tmp_path: Path) -
     assert process.returncode == 0, log
     lines = output.splitlines()
     assert lines[0] == "e: 5 completed (minimize)"
-    assert lines[1].split() == ["trial", "state", "objective", "x", "seconds"]
+    assert lines[1].split() == ["trial", "objective", "x", "seconds"]
     assert len(lines) == 10
     assert lines[-2:] == ["recorded in experiments.db", "progress drawn in p.png"]
     assert log.splitlines()[0] == "e: new experiment, 5 trials"
@@ -157,7 +157,7 @@ def test_a_refusal_in_a_process_of_its_own_has_no_traceback(start: Start) -> Non
     assert len(log.splitlines()) == 1
 
 
-HEAVY = ("optuna", "sqlalchemy", "rich", "matplotlib", "numpy", "orion.executor")
+HEAVY = ("optuna", "sqlalchemy", "rich", "matplotlib", "numpy", "orion.executor.base")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"]])

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import optuna
 import pytest
@@ -185,7 +185,7 @@ def test_workers_are_kept_full_without_a_barrier(tmp_path: Path) -> None:
 class _Unpicklable:
     """A function that travels to threads as it is, not as a copy."""
 
-    registry: list[Any] = []
+    registry: ClassVar[list[Any]] = []
 
     def __init__(self, function: Any) -> None:
         self.registry.append(function)
@@ -340,7 +340,7 @@ def test_a_result_shows_itself_as_a_table(tmp_path: Path) -> None:
     result = make(tmp_path, seed=1).run(square, 3, "single", progress=False)
     lines = str(result).splitlines()
     assert lines[0] == "e: 3 completed (minimize)"
-    assert lines[1].split() == ["trial", "state", "objective", "x", "seconds"]
+    assert lines[1].split() == ["trial", "objective", "x", "seconds"]
     assert len(lines) == 6
     assert result.best is not None
     assert lines[3].split()[0] == str(result.best.number)

@@ -52,7 +52,7 @@ def test_an_interrupted_run_can_be_resumed(
     again = start(*COMMAND, "--max-trials", "8", "--executor", engine)
     output, log = again.communicate()
     assert again.returncode == 0, log
-    assert log.startswith("e: continuing: 4 of 8 done, 2 queued before\n[5/8]")
+    assert log.startswith("e: continuing: 4 of 8 done, 2 interrupted trials queued again\n[5/8]")
     after = experiment.result()
     assert after.counts == {"completed": 8}
     assert [trial.parameters for trial in after.trials[:6]] == [trial.parameters for trial in before.trials]
@@ -72,11 +72,10 @@ def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
 
 def test_signals_are_held_back_and_raised_afterwards() -> None:
     reached = []
-    with Interrupts.taken() as interrupts, pytest.raises(KeyboardInterrupt):
-        with interrupts.held():
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-            reached.append("end")
+    with Interrupts.taken() as interrupts, pytest.raises(KeyboardInterrupt), interrupts.held():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        reached.append("end")
     assert reached == ["end"]
 
 
@@ -95,3 +94,13 @@ def test_the_handlers_are_put_back() -> None:
     with Interrupts.taken():
         assert signal.getsignal(signal.SIGINT) is not before[0]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interrupts.taken() as interrupts:
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts.received == 0
+    finally:
+        signal.signal(signal.SIGINT, before)

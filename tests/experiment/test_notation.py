@@ -41,13 +41,15 @@ def test_priors(text: str, prior: object) -> None:
     ("text", "default"),
     [
         ("uniform(0, 1, default_value=0.5)", 0.5),
-        ("randint(1, 10, default_value=9)", 9),
+        ("uniform(0, 2, default_value=1)", 1.0),
+        ("randint(1, 10, default_value=9.0)", 9),
         ("choices([None, 'a'], default_value=None)", None),
         ("uniform(0, 1)", MISSING),
     ],
 )
 def test_default_values(text: str, default: object) -> None:
-    assert parse(text).default == default
+    found = parse(text).default
+    assert (found, type(found)) == (default, type(default))
 
 
 @pytest.mark.parametrize(

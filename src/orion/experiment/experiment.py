@@ -133,11 +133,11 @@ class Experiment:
                 if owned:  # before the database: while our mark of life stands, no other driver takes our trials
                     stack.callback(engine.close)
             trials = Trials(database, self.name, self._space, self._samplers, self.direction)
-            taken_back = trials.take_back()
+            interrupted = trials.take_back()
             reporter = make_reporter(progress)
             stack.callback(reporter.close)
             standing = Progress(trials.result(), max_trials, reporter)
-            standing.started(trials.tally, taken_back)
+            standing.started(trials.tally, interrupted)
             runner = Runner(
                 trials,
                 engine,

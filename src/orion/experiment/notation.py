@@ -92,9 +92,14 @@ def parse(text: str) -> Parameter:
         raise SpaceError("the prior is empty; write one such as uniform(0, 1)")
     call = _Call(text, _parse_call(text))
     parameter = _PRIORS[call.name](call)
-    if parameter.default is not MISSING and not parameter.prior.contains(parameter.default):
-        call.fail(f"the default value {parameter.default!r} is not in the range of the prior", "default_value")
-    return parameter
+    prior, default = parameter.prior, parameter.default
+    if default is MISSING:
+        return parameter
+    if not prior.contains(default):
+        call.fail(f"the default value {default!r} is not in the range of the prior", "default_value")
+    if isinstance(prior, ChoicesPrior):
+        return parameter
+    return Parameter(prior, float(default) if isinstance(prior, FloatPrior) else int(default))
 
 
 def _parse_call(text: str) -> ast.Call:

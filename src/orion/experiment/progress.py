@@ -32,10 +32,10 @@ class Progress:
         self._direction: Direction = result.direction
         self._reporter = reporter
 
-    def started(self, tally: Tally, taken_back: int) -> None:
-        """Take note that the run begins; ``taken_back`` trials were left behind by a driver that was killed."""
+    def started(self, tally: Tally, interrupted: int) -> None:
+        """Take note that the run begins; ``interrupted`` of the queued trials were running when a driver ended."""
         self.tally = tally
-        self._reporter.started(self, self._opening(taken_back))
+        self._reporter.started(self, self._opening(interrupted))
 
     def trial_started(self, tally: Tally) -> None:
         """Take note that a trial was handed to a worker."""
@@ -50,7 +50,7 @@ class Progress:
             self.best = min(candidates, key=lambda trial: rank(trial, self._direction))
         self._reporter.trial_ended(self, record)
 
-    def _opening(self, taken_back: int) -> str:
+    def _opening(self, interrupted: int) -> str:
         """Return what the run found: a new experiment, or how much of one is done."""
         tally = self.tally
         if tally.done >= self.max_trials:
@@ -60,10 +60,10 @@ class Progress:
         text = f"{self.name}: continuing: {tally.done} of {self.max_trials} done"
         if tally.failed:
             text += f" ({tally.failed} of them failed)"
-        if taken_back:
-            text += f", {taken_back} interrupted {'trial' if taken_back == 1 else 'trials'} queued again"
-        if tally.waiting > taken_back:
-            text += f", {tally.waiting - taken_back} queued before"
+        if interrupted:
+            text += f", {interrupted} interrupted {'trial' if interrupted == 1 else 'trials'} queued again"
+        if tally.waiting > interrupted:
+            text += f", {tally.waiting - interrupted} more queued"
         if tally.running:
             text += f", {tally.running} running in another driver"
         return text

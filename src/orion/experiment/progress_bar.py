@@ -15,18 +15,20 @@ __all__ = ["BarReporter"]
 
 
 class BarReporter:
-    """One line that changes: done, failed, running, the best value so far, the time; failures scroll by above it."""
+    """One line that changes: done, failed, running, the best value so far, the time; failures scroll by above it.
+
+    The line does not fill the terminal: the ``^C`` that a terminal adds on Ctrl-C must not start another one.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._bar = bar.Progress(
             bar.TextColumn("{task.description}"),
-            bar.BarColumn(bar_width=None),
+            bar.BarColumn(),
             bar.TextColumn("{task.completed:.0f}/{task.total:.0f}{task.fields[state]}"),
             bar.TimeElapsedColumn(),
             bar.TextColumn("left"),
             bar.TimeRemainingColumn(),
             console=Console(file=stream),
-            expand=True,
         )
         self._task = self._bar.add_task("", total=1, state="")
 

@@ -90,12 +90,13 @@ class ExperimentResult:
         """Return an aligned table of some trials, by default of the ten best."""
         chosen = self.ranked()[:10] if trials is None else list(trials)
         names = list(dict.fromkeys(name for trial in chosen for name in trial.parameters))
+        mixed = len({trial.state for trial in chosen}) > 1
         rows = [
             [
                 str(trial.number),
-                trial.state,
-                format_value(trial.value),
-                *(format_value(trial.parameters.get(name)) for name in names),
+                trial.state if mixed else "",
+                "" if trial.value is None else format_value(trial.value),
+                *(format_value(trial.parameters.get(name, "")) for name in names),
                 "" if trial.seconds is None else f"{trial.seconds:.2f}",
                 shorten(trial.reason, 80),
             ]
@@ -116,8 +117,6 @@ def rank(trial: TrialRecord, direction: Direction) -> tuple[float, int]:
 
 def format_value(value: Any) -> str:
     """Return a value as a table shows it: floats with six significant digits."""
-    if value is None:
-        return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -75,16 +75,19 @@ class Trials:
             self._count()
 
     def take_back(self) -> int:
-        """Queue the running trials that no living driver works on, and return how many."""
-        count = 0
+        """Queue the running trials that no living driver works on; return how many interrupted ones are queued now."""
+        interrupted = 0
         with self._database.lock.exclusive(), storage_errors(self._database.path):
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            for trial in self._study.get_trials(deepcopy=False):
                 claim = trial.user_attrs.get(_CLAIM)
-                if claim is None or not self._database.lock.is_alive(claim["driver"]):
-                    self._queue(trial.number)
-                    count += 1
+                if trial.state is TrialState.RUNNING:
+                    if claim is None or not self._database.lock.is_alive(claim["driver"]):
+                        self._queue(trial.number)
+                        interrupted += 1
+                elif trial.state is TrialState.WAITING and claim is not None:
+                    interrupted += 1
             self._count()
-        return count
+        return interrupted
 
     def claim(self, max_trials: int) -> Claim | None:
         """Take a queued trial, or make a new one; ``None`` if there are, or will be, ``max_trials`` finished ones."""

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from orion.executor.errors import ExecutorError
 from orion.experiment.cli.run import run
 from orion.experiment.cli.show import show
 from orion.experiment.errors import ExperimentError, ExperimentInterrupted
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: object = app.main(arguments, prog_name="orion-executor", standalone_mode=False)
     except click.ClickException as error:
         return _refuse(error.format_message())
-    except ExperimentError as error:
+    except (ExperimentError, ExecutorError) as error:
         return _refuse(str(error))
     except click.Abort as error:  # what click makes of KeyboardInterrupt
         found = error.__cause__ if isinstance(error.__cause__, ExperimentInterrupted) else "interrupted"
