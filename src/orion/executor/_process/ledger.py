@@ -50,6 +50,7 @@ class Ledger:
         self._idle_timeout = idle_timeout
         self._idle_at: float | None = None  # when the workers will have been idle for long enough
         self.sent: dict[int, Future[Any]] = {}
+        self._calls: dict[int, Any] = {}  # of what is sent: a worker may still open one after its future is done
         self.workers: dict[int, WorkerState] = {}
         self.verdicts: dict[int, Verdict] = {}
         self.memory_limited: set[int] = set()
@@ -84,6 +85,7 @@ class Ledger:
                 self._withdrawn.discard(future._id)
             elif not future._order:
                 self.sent[future._id] = future
+                self._calls[future._id] = future._call
                 if future._options.memory_gb is not None:
                     self.memory_limited.add(future._id)
                 return future
@@ -92,18 +94,22 @@ class Ledger:
     def unsend(self, tasks: list[int]) -> None:
         """Queue tasks again, first, that were taken back from the pipe."""
         for task in reversed(tasks):
-            self._queue.appendleft(self.sent.pop(task))
+            future = self.sent.pop(task)
+            self.ended(task)
+            self._queue.appendleft(future)
 
     def ended(self, task: int) -> Future[Any] | None:
         """Take a task off the books."""
         self.verdicts.pop(task, None)
         self.memory_limited.discard(task)
+        self._calls.pop(task, None)
         return self.sent.pop(task, None)
 
     def lose_sent(self) -> list[Future[Any]]:
         """Take all sent tasks off the books, and return them."""
         futures = list(self.sent.values())
         self.sent.clear()
+        self._calls.clear()
         self.verdicts.clear()
         self.memory_limited.clear()
         return futures

@@ -1,20 +1,27 @@
 """What is larger than a packet: memory of its own, that lives as long as somebody uses it.
 
-A segment is an anonymous file in memory (memfd_create(2)) that is written once and then passed on. It has
+A segment is an anonymous file in memory (memfd_create(2)) that is written and then passed on. It has
 no name, so nothing has to be cleaned up: the kernel frees it with its last descriptor or map, however
 its users end. The receiver maps a large one, so arrays arrive without being copied.
 
 Layout: the number of parts, their sizes, then the parts, each at a multiple of 64 bytes. The first part is the
 pickle, the others are its out-of-band buffers (PEP 574).
+
+Fresh memory is several times slower to write than memory that was written before, so a process keeps a few
+of the segments it made. Whether one is still in use is the kernel's to know: who uses a segment
+holds a shared flock(2) on a file description of its own, which ends with its last descriptor or map, also when
+the process is killed. A segment is written again only if nobody holds one.
 """
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import pickle
 import resource
 import struct
+import threading
 from collections.abc import Sequence
 
 __all__ = ["read", "write"]
@@ -24,23 +31,88 @@ _WORD = struct.Struct("<Q")
 
 # Below this a copy is faster than a map.
 _COPY_BYTES = 1 << 18
+_KEEP_SEGMENTS = 8
+_KEEP_BYTES = 1 << 28
+
+
+class _Store:
+    """The segments that this process has made and keeps, the one used last at the end."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, int]] = []  # size, descriptor
+        self._lock = threading.Lock()
+
+    def lease(self, size: int) -> int:
+        """Return a descriptor of a segment of at least ``size`` bytes that nobody else uses."""
+        with self._lock:
+            for index, (room, fd) in enumerate(self._kept):
+                if size <= room <= 4 * size and _unused(fd):
+                    self._kept.append(self._kept.pop(index))
+                    return _leased(fd)
+            fd = os.memfd_create("orion-segment", os.MFD_CLOEXEC)
+            try:
+                os.ftruncate(fd, size)
+                lease = _leased(fd)
+            except BaseException:
+                os.close(fd)
+                raise
+            self._kept.append((size, fd))
+            while len(self._kept) > _KEEP_SEGMENTS or sum(room for room, _ in self._kept) > _KEEP_BYTES:
+                os.close(self._kept.pop(0)[1])
+            return lease
+
+    def forget(self) -> None:
+        """Close what is kept."""
+        with self._lock:
+            for _, fd in self._kept:
+                os.close(fd)
+            self._kept.clear()
+
+
+_store = _Store()
+
+
+def _after_fork() -> None:
+    """Give a forked process a store of its own: the parent's lock may be held, and its segments are not ours."""
+    global _store
+    kept, _store = _store._kept, _Store()
+    for _, fd in kept:
+        os.close(fd)
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def forget_kept() -> None:
+    """Give back the memory of the segments that are kept for the next use."""
+    _store.forget()
 
 
 def write(parts: Sequence[bytes | memoryview | pickle.PickleBuffer]) -> int:
-    """Write buffers into a new segment and return its descriptor, which is the caller's to close."""
+    """Write buffers into a segment and return a descriptor of it, which is the caller's to close.
+
+    Raises
+    ------
+    OSError
+        If there is no memory or no descriptor left.
+    """
     views = [part.raw() if isinstance(part, pickle.PickleBuffer) else memoryview(part) for part in parts]
     sizes = [view.nbytes for view in views]
     places = _places(sizes)
-    fd = os.memfd_create("orion-segment", os.MFD_CLOEXEC)
+    fd = _store.lease(places[-1] + sizes[-1])
     try:
         os.pwrite(fd, b"".join(map(_WORD.pack, [len(sizes), *sizes])), 0)
         for view, place in zip(views, places, strict=True):
             _write_all(fd, view, place)
-        os.ftruncate(fd, max(os.fstat(fd).st_size, places[-1] + sizes[-1]))
     except BaseException:
         os.close(fd)
         raise
     return fd
+
+
+def hold(fd: int) -> None:
+    """Keep a segment from being written again while this descriptor, or a map of it, exists."""
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def read(fd: int, *, private: bool) -> tuple[memoryview, list[memoryview]]:
@@ -49,16 +121,33 @@ def read(fd: int, *, private: bool) -> tuple[memoryview, list[memoryview]]:
     Parameters
     ----------
     fd
-        The segment.
+        A descriptor that holds the segment.
     private
         Whether what is changed in the buffers must not show in the segment, since it may be read again.
     """
-    size = os.fstat(fd).st_size
+    (count,) = _WORD.unpack(os.pread(fd, _WORD.size, 0))
+    sizes = [size for (size,) in _WORD.iter_unpack(os.pread(fd, _WORD.size * count, _WORD.size))]
+    places = _places(sizes)
+    size = places[-1] + sizes[-1]
     content = memoryview(_map(fd, size, private) or _copy(fd, size))
-    (count,) = _WORD.unpack_from(content, 0)
-    sizes = [_WORD.unpack_from(content, _WORD.size * (i + 1))[0] for i in range(count)]
-    parts = [content[place : place + n] for place, n in zip(_places(sizes), sizes, strict=True)]
+    parts = [content[place : place + n] for place, n in zip(places, sizes, strict=True)]
     return parts[0], parts[1:]
+
+
+def _unused(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return True
+
+
+def _leased(fd: int) -> int:
+    """Return a descriptor with a file description of its own, which holds the segment."""
+    lease = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+    hold(lease)
+    return lease
 
 
 def _map(fd: int, size: int, private: bool) -> mmap.mmap | None:
