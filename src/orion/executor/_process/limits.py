@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
+from orion.executor._process.base_pool import BasePool
 from orion.executor._process.memory import exceeds
 from orion.executor._process.verdicts import over_memory, over_time
-from orion.executor._process.wire import Order
-
-if TYPE_CHECKING:
-    from orion.executor._process.pool import Pool
 
 __all__ = ["Limits"]
 
@@ -20,7 +16,7 @@ _MEMORY_CHECK_SECONDS = 0.05
 class Limits:
     """Watches the tasks that have limits; called with the pool's lock held."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: BasePool) -> None:
         self._pool = pool
         self._memory_check = 0.0  # when to look at memory again
 
@@ -37,10 +33,10 @@ class Limits:
         now = time.monotonic()
         for future in pool.ledger.due(now):
             worker = pool.worker_running(future._id)
-            started = None if worker is None else pool.channels.slots.started(worker.slot, future._id)
+            started = None if worker is None else pool.started(worker, future._id)
             if future._id in pool.ledger.verdicts:
                 if worker is not None:  # its time of grace is over
-                    pool.order(Order.KILL, worker, future._id)
+                    pool.terminate(worker, future._id)
             elif pool.ledger.expires(future, started, now) and worker is not None:
                 pool.end_task(future, worker, over_time(future))
         if pool.ledger.memory_limited and self._memory_check <= now:

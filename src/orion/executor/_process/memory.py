@@ -6,8 +6,6 @@ import os
 
 __all__ = ["exceeds", "kernel_kills"]
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
 
 def exceeds(pid: int, limit_bytes: float) -> bool:
     """Return whether the processes below ``pid``, itself included, use more memory than ``limit_bytes``.
@@ -46,7 +44,7 @@ def _tree(pid: int) -> list[int]:
 
 def _resident(pid: int) -> int:
     fields = _read(f"/proc/{pid}/statm").split()
-    return int(fields[1]) * _PAGE if fields else 0
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
 def _proportional(pid: int) -> int:

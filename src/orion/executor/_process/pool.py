@@ -6,47 +6,43 @@ import contextlib
 import os
 import select
 import socket
-import threading
 import time
+from collections.abc import Sequence
+from pickle import PickleBuffer
 from typing import Any
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
 from orion.executor._process import segments
+from orion.executor._process.base_pool import BasePool
 from orion.executor._process.launch import Channels, Template
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
 from orion.executor._process.parcel import Parcel
-from orion.executor._process.pump import Pump, settle_all
+from orion.executor._process.pump import Pump
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import N_SLOTS
-from orion.executor._process.verdicts import Verdict, over_time
-from orion.executor._process.wire import Form, Frame, Order, Packet, Reply
+from orion.executor._process.tail import read_tail
+from orion.executor._process.verdicts import where_it_crashed
+from orion.executor._process.wire import CALL_ROOM, FRAME_ROOM, Form, Frame, Order, Packet, Reply
+from orion.executor.errors import TaskReport
 
 __all__ = ["Pool"]
 
 _SECONDS_TO_END = 5.0
 
 
-class Pool:
-    """Workers and the way to them.
-
-    It knows an executor through its futures only, so that an executor that nobody holds is collected.
-    ``lock`` guards the ledger, the links and the template. No future is settled under it, since that may
-    call back. The methods below the line expect it to be held.
-    """
+class Pool(BasePool):
+    """Workers that a template forks, and that read their calls from one pipe."""
 
     def __init__(
         self, n_workers: int, setup: WorkerSetup, environ: dict[str, str], idle_timeout: float | None = None
     ) -> None:
-        self.lock = threading.Lock()
+        super().__init__(Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout))
         self.poll = select.poll()
-        self.ledger = Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout)
         self.links = Links(self.poll)
         self.channels = Channels()
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self.closing = False
-        self.broken: Failure | None = None
         self._setup = setup
         self._environ = environ
         self.template = self.new_template()
@@ -56,39 +52,10 @@ class Pool:
     def new_template(self) -> Template:
         return Template(self.channels, self._setup, self._environ)
 
-    def submit(self, future: Future[Any], *, first: bool = False) -> None:
-        """Run a task as soon as its turn comes."""
-        failed: list[tuple[Future[Any], Failure]] = []
-        with self.lock:
-            if self.broken is not None:
-                failed = [(future, self.broken)]
-            elif not self.closing:
-                self.ledger.enqueue(future, first=first)
-                failed = self.feed()
-        settle_all(failed)
-
-    def stop(self, future: Future[Any]) -> bool:
-        """Keep a task from running, or stop it; return whether it ends as cancelled."""
-        task = future._id
-        worker = None
-        failed: list[tuple[Future[Any], Failure]] = []
-        with self.lock:
-            if task not in self.ledger.sent:
-                self.ledger.withdraw(task)
-            elif self.take_back(task):
-                self.ledger.ended(task)
-                failed = self.feed()
-            elif (worker := self.worker_running(task)) is None:
-                return False  # it has ended, and its result is on the way
-        settle_all(failed)
-        cancelled = future._executor._settle_cancelled(future)
-        if cancelled and worker is not None:
-            with self.lock:
-                self.end_task(future, worker, over_time(future))  # nobody will see the verdict
-        return cancelled
+    def keep(self, data: bytes, buffers: Sequence[PickleBuffer | memoryview]) -> bytes | Parcel:
+        return Parcel(data, buffers) if buffers or len(data) > CALL_ROOM else data
 
     def close(self, *, join: bool = True) -> None:
-        """End all workers and give everything back, at once if ``join``. No task is pending any more."""
         with self.lock:
             if self.closing:
                 return
@@ -97,6 +64,21 @@ class Pool:
             self.template.dismiss()
         self.template.end(_SECONDS_TO_END)
         self._pump.finish(join=join)
+
+    def reply(
+        self, worker: int, number: int, ok: bool, data: bytes | memoryview, buffers: Sequence[memoryview]
+    ) -> None:
+        kind = Reply.RETURNED if ok else Reply.RAISED
+        if not buffers and len(data) <= FRAME_ROOM:
+            with self.lock:
+                self.links.send(worker, Reply.HEADER.pack(kind, number, Form.INLINE) + bytes(data))
+            return
+        fd = segments.write([data, *buffers])
+        try:
+            with self.lock:
+                self.links.send(worker, Reply.HEADER.pack(kind, number, Form.SEGMENT), fd)
+        finally:
+            os.close(fd)
 
     def give_back(self) -> None:
         """Close every descriptor; for the pump's last turn."""
@@ -109,7 +91,6 @@ class Pool:
     # With the lock held
 
     def feed(self) -> list[tuple[Future[Any], Failure]]:
-        """Send what can be sent, and see to it that there are workers for it; return what could not be sent."""
         failed = []
         while (future := self.ledger.next_to_send()) is not None:
             try:
@@ -138,11 +119,10 @@ class Pool:
         finally:
             os.close(fd)
 
-    def take_back(self, drop: int) -> bool:
-        """Take a packet from the pipe before a worker does; false if it is not there."""
+    def take_back(self, task: int) -> bool:
         found = False
         for packet in self.channels.take_back():
-            if Packet.HEADER.unpack_from(packet)[0] == drop:
+            if Packet.HEADER.unpack_from(packet)[0] == task:
                 found = True
             else:
                 os.write(self.channels.task_write, packet)
@@ -160,16 +140,27 @@ class Pool:
         self.ledger.unsend(tasks)
 
     def worker_running(self, task: int) -> WorkerState | None:
-        """Return the worker that has begun a task and not reported its end."""
         slots = self.channels.slots
         return next((worker for worker in self.ledger.workers.values() if slots.running(worker.slot) == task), None)
 
-    def end_task(self, future: Future[Any], worker: WorkerState, verdict: Verdict) -> None:
-        """Stop a running task: ask it to end first if that is wanted."""
-        gently = self.ledger.condemn(future, verdict, time.monotonic())
-        if gently:
-            os.eventfd_write(self.wake, 1)
-        self.order(Order.TERMINATE if gently else Order.KILL, worker, future._id)
+    def started(self, worker: WorkerState, task: int) -> float | None:
+        return self.channels.slots.started(worker.slot, task)
+
+    def report(self, worker: WorkerState, task: int, peak_bytes: int = 0, crash: str = "") -> TaskReport:
+        started = self.started(worker, task)
+        return TaskReport(
+            pid=worker.pid,
+            run_time=None if started is None else time.monotonic() - started,
+            peak_memory_gb=peak_bytes / 1e9 or None,
+            last_output=read_tail(self.channels.slots.tail(worker.slot)),
+            crash=where_it_crashed(crash),
+        )
+
+    def terminate(self, worker: WorkerState, task: int, *, gently: bool = False) -> None:
+        self.order(Order.TERMINATE if gently else Order.KILL, worker, task)
+
+    def wake_up(self) -> None:
+        os.eventfd_write(self.wake, 1)
 
     def retire_all(self) -> None:
         """Let the workers go, since there is nothing to do."""

@@ -12,21 +12,20 @@ import select
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
-from orion.executor._process.adoption import Adoption
-from orion.executor._process.ends import Ends, Later
+from orion.executor._process.base_pool import Later, settle_all
+from orion.executor._process.hearing import Hearing
 from orion.executor._process.launch import wait_for_exit
 from orion.executor._process.limits import Limits
 from orion.executor._process.wire import complete_length, frames
-from orion.executor.errors import ExecutorError, WorkerLost
+from orion.executor.errors import WorkerLost
 
 if TYPE_CHECKING:
     from orion.executor._process.pool import Pool
 
-__all__ = ["Pump", "settle_all"]
+__all__ = ["Pump"]
 
 _READ_BYTES = 1 << 18
 _SECONDS_TO_DIE = 2.0
@@ -43,7 +42,7 @@ class Pump:
         self._unread = b""
         self._templates = 1
         self._limits = Limits(pool)
-        self._handlers = {**Ends(pool, self._break).handlers, **Adoption(pool).handlers}
+        self._hearing = Hearing(pool)
         for fd in (pool.channels.result_read, pool.template.control.fileno(), pool.wake):
             pool.poll.register(fd, select.POLLIN)
 
@@ -62,7 +61,7 @@ class Pump:
             while not self._finished:
                 self._turn()
         except BaseException as error:
-            self._break(WorkerLost(f"the process pool failed, and all its tasks with it: {error!r}"), error)
+            self._pool.give_up(WorkerLost(f"the process pool failed, and all its tasks with it: {error!r}"), error)
             raise
         finally:
             self._pool.give_back()
@@ -97,7 +96,7 @@ class Pump:
         later: Later = []
         with self._pool.lock:
             for frame in frames(data):
-                self._handlers[frame.kind](frame, later)
+                self._hearing.hear(frame, later)
             failed = self._pool.feed()
         for action in later:
             action()
@@ -130,7 +129,7 @@ class Pump:
             action()
         self._templates += 1
         if self._templates > _MAX_TEMPLATES:
-            self._break(WorkerLost("the process that forks the pool's workers was killed again and again"))
+            self._pool.give_up(WorkerLost("the process that forks the pool's workers was killed again and again"))
             return
         with pool.lock:
             if pool.closing:
@@ -139,18 +138,3 @@ class Pump:
             pool.poll.register(pool.template.control.fileno(), select.POLLIN)
             failed = pool.feed()
         settle_all(failed)
-
-    def _break(self, error: ExecutorError, cause: BaseException | None = None) -> None:
-        """Fail every task, those to come too."""
-        error.__cause__ = cause
-        failure = Failure(error)
-        with self._pool.lock:
-            self._pool.broken = failure
-            futures = self._pool.ledger.clear()
-        settle_all([(future, failure) for future in futures])
-
-
-def settle_all(ends: list[tuple[Future[Any], Failure]]) -> None:
-    """Give futures their ends; not with the pool's lock held."""
-    for future, failure in ends:
-        future._executor._settle(future, failure)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from orion.executor._core import payload
 from orion.executor._core.future import Future
-from orion.executor._process.worker import DESCRIPTORS_GONE
+from orion.executor._process.wire import DESCRIPTORS_GONE
 from orion.executor.errors import (
     OutOfMemory,
     TaskReport,
@@ -49,9 +48,8 @@ def killed_by_kernel(future: Future[Any]) -> Verdict:
     )
 
 
-def lost(future: Future[Any], status: int) -> Verdict:
-    """Return the verdict on a task whose worker ended with that wait status."""
-    code = os.waitstatus_to_exitcode(status)
+def lost(future: Future[Any], code: int) -> Verdict:
+    """Return the verdict on a task whose worker ended with that exit code; a signal's is negative."""
     if code == DESCRIPTORS_GONE:
         return lambda report: WorkerLost(
             f"task {future.name!r} closed or replaced file descriptors that it had not opened, so its worker could not "
@@ -70,6 +68,5 @@ def where_it_crashed(text: str) -> str:
     return text.partition(f'  File "{payload.__file__}"')[0].rstrip()
 
 
-def how_it_ended(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
+def how_it_ended(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

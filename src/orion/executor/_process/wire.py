@@ -11,9 +11,23 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["CALL_ROOM", "FRAME_ROOM", "PACKET_BYTES", "Form", "Frame", "Kind", "Order", "Packet", "Reply", "frames"]
+__all__ = [
+    "CALL_ROOM",
+    "DESCRIPTORS_GONE",
+    "FRAME_ROOM",
+    "PACKET_BYTES",
+    "Form",
+    "Frame",
+    "Kind",
+    "Order",
+    "Packet",
+    "Reply",
+    "frames",
+]
 
 PACKET_BYTES = 4096
+
+DESCRIPTORS_GONE = 70  # exit code of a worker whose task has closed the descriptors by which it is reached
 
 
 class Form:

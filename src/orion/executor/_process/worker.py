@@ -16,11 +16,9 @@ from orion.executor._process import segments
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.tail import Tee, start_tail
-from orion.executor._process.wire import FRAME_ROOM, Form, Kind, Packet, frame
+from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
 
-__all__ = ["DESCRIPTORS_GONE", "Worker"]
-
-DESCRIPTORS_GONE = 70  # exit code: the task closed the descriptors by which the worker is reached
+__all__ = ["Worker"]
 
 
 class Worker:
@@ -87,6 +85,12 @@ class Worker:
         finally:
             os.close(fd)
 
+    def listen(self) -> None:
+        """See to it that the driver's replies are heard."""
+        from orion.executor._process.nested import listen
+
+        listen(self)
+
     def _prepare(self) -> bool:
         """Get ready for calls; false if the initializer failed, which is reported."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -142,9 +146,7 @@ class Worker:
 
     def _park(self) -> None:
         """Do nothing until told to go on: there are more workers than slots for them."""
-        from orion.executor._process.nested import listen
-
-        listen(self)
+        self.listen()
         self.send(Kind.PARKED, 0)
         self.unparked.acquire()
 

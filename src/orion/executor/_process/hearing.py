@@ -1,0 +1,85 @@
+"""What each frame of the result pipe means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from orion.executor._process.adoption import Adoption
+from orion.executor._process.arrived import Arrived
+from orion.executor._process.base_pool import Later
+from orion.executor._process.ends import Ends
+from orion.executor._process.wire import PEAK_MEMORY, Frame, Kind, Packet
+
+if TYPE_CHECKING:
+    from orion.executor._process.pool import Pool
+
+__all__ = ["Hearing"]
+
+
+class Hearing:
+    """Takes frames to whom they concern; called with the pool's lock held."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._ends = Ends(pool)
+        self._adoption = Adoption(pool)
+        self._handlers: dict[int, Callable[[Frame, Later], None]] = {
+            Kind.RETURNED: self._ended,
+            Kind.RAISED: self._ended,
+            Kind.SPAWNED: self._spawned,
+            Kind.DIED: self._died,
+            Kind.UNFIT: self._unfit,
+            Kind.SUBMIT: self._submitted,
+            Kind.CANCEL: self._cancelled,
+            Kind.BLOCKED: lambda frame, _: pool.ledger.block(frame.worker),
+            Kind.UNBLOCKED: lambda frame, _: pool.ledger.unblock(frame.worker),
+            Kind.PARKED: lambda frame, _: pool.ledger.park(frame.worker),
+        }
+
+    def hear(self, frame: Frame, later: Later) -> None:
+        self._handlers[frame.kind](frame, later)
+
+    def _ended(self, frame: Frame, later: Later) -> None:
+        data, buffers = self._pool.content(frame)
+        outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
+        self._ends.task_ended(self._pool.ledger.workers[frame.worker], frame.number, outcome, later)
+
+    def _spawned(self, frame: Frame, later: Later) -> None:
+        self._pool.ledger.workers[frame.worker].pid = frame.number
+
+    def _died(self, frame: Frame, later: Later) -> None:
+        pool = self._pool
+        worker = pool.ledger.workers[frame.worker]
+        task, kind, _ = pool.channels.slots.header(worker.slot)
+        if kind == Packet.PARK and not worker.parked:
+            pool.ledger.park_lost()
+        (peak,) = PEAK_MEMORY.unpack_from(frame.body)
+        message = frame.body[PEAK_MEMORY.size :].decode("utf-8", "replace")
+        self._ends.worker_died(
+            worker,
+            task if kind == Packet.RUN else None,
+            os.waitstatus_to_exitcode(frame.number),
+            pool.report(worker, task, peak, message),
+            later,
+            had_work=kind != 0,
+            message=message,
+        )
+        pool.channels.slots.clear(worker.slot)
+        pool.links.close(frame.worker)
+
+    def _unfit(self, frame: Frame, later: Later) -> None:
+        data, _ = self._pool.content(frame)
+        self._ends.workers_unfit(data, later)
+
+    def _submitted(self, frame: Frame, later: Later) -> None:
+        if self._pool.ledger.expect_nested():
+            self._pool.take_back_all()
+        data, buffers = self._pool.content(frame)
+        worker = self._pool.ledger.workers[frame.worker]
+        task, _, _ = self._pool.channels.slots.header(worker.slot)
+        self._adoption.submitted(worker, task, frame.number, data, buffers, later)
+
+    def _cancelled(self, frame: Frame, later: Later) -> None:
+        self._adoption.cancelled(self._pool.ledger.workers[frame.worker], frame.number, later)
