@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -33,8 +34,10 @@ def objective(x):
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path)
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    gate = Gate(tmp_path)
+    yield gate
+    os.close(gate.waiting)
 
 
 class Gate:
@@ -42,17 +45,21 @@ class Gate:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.objective = folder / "gated.py"
-        self.objective.write_text(GATED_OBJECTIVE)
-        os.mkfifo(folder / "waiting")
+        (folder / "gated.py").write_text(GATED_OBJECTIVE)
         os.mkfifo(folder / "gate")
+        os.mkfifo(folder / "waiting")
+        self.waiting = os.open(folder / "waiting", os.O_RDWR)  # for writing too, lest it is at its end in between
 
-    def wait_for(self, trials: int) -> None:
+    def wait_for(self, trials: int, driver: subprocess.Popen[str]) -> None:
         """Block until that many trials wait at the gate."""
-        arrived = 0
-        while arrived < trials:
-            with open(self.folder / "waiting") as waiting:
-                arrived += len(waiting.read())
+        ended = os.pidfd_open(driver.pid)
+        try:
+            while trials:
+                ready, _, _ = select.select([self.waiting, ended], [], [])
+                assert self.waiting in ready, driver.communicate()
+                trials -= len(os.read(self.waiting, trials))
+        finally:
+            os.close(ended)
 
     def open(self) -> None:
         """Let later calls pass."""

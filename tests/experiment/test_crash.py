@@ -37,7 +37,7 @@ def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
 ) -> None:
     command = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
     driver = start(*command, "--max-trials", "12")
-    gate.wait_for(2)
+    gate.wait_for(2, driver)
     no_process_left(driver.pid)
     os.kill(driver.pid, signal.SIGKILL)
     _, log = driver.communicate()
@@ -61,7 +61,7 @@ def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
 def test_a_living_driver_keeps_its_trials(gate: Gate, start: Start, tmp_path: Path) -> None:
     command = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
     driver = start(*command, "--max-trials", "6")
-    gate.wait_for(2)
+    gate.wait_for(2, driver)
     second = start(*command, "--max-trials", "6")
     output, log = second.communicate()
     assert second.returncode == 0, log

@@ -30,7 +30,7 @@ def test_an_interrupted_run_can_be_resumed(
     number: int, engine: str, gate: Gate, start: Start, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     driver = start(*COMMAND, "--max-trials", "8", "--executor", engine)
-    gate.wait_for(2)
+    gate.wait_for(2, driver)
     if engine == "process":
         watch: Callable[[int], None] = request.getfixturevalue("no_process_left")
         watch(driver.pid)
@@ -61,7 +61,7 @@ def test_an_interrupted_run_can_be_resumed(
 
 def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
     driver = start(*COMMAND, "--max-trials", "8")
-    gate.wait_for(2)
+    gate.wait_for(2, driver)
     interrupt(driver, signal.SIGINT)
     interrupt(driver, signal.SIGINT)
     _, log = driver.communicate()
