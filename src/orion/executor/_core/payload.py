@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from orion.executor._core.functions import shipped
 from orion.executor._core.outcome import Failure, Value, described
 
 __all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_here"]
@@ -77,6 +78,17 @@ def dumps_call(
         Naming the part that cannot travel, and why.
     """
     try:
+        ready = None if _any_by_value() else shipped(function)
+        if ready is not None:
+            try:
+                callback = None if buffers is None else _large_to(buffers)
+                data = pickle.dumps((ready, args, kwargs), _PROTOCOL, buffer_callback=callback)
+                if data.count(b"__main__") == ready.n_main and b"__mp_main__" not in data:
+                    return data
+            except Exception:  # noqa: S110 - as in dumps: cloudpickle may take it
+                pass
+            if buffers is not None:
+                buffers.clear()
         return dumps((function, args, kwargs), buffers)
     except (Exception, SystemExit, GeneratorExit) as error:
         from orion.executor.errors import NotSerializable
