@@ -29,6 +29,7 @@ __all__ = ["BaseExecutor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Self = TypeVar("Self", bound="BaseExecutor")
 
 
 class BaseExecutor(ABC):
@@ -210,7 +211,7 @@ class BaseExecutor(ABC):
             self._settle_cancelled(future, "the executor was closed before it had ended")
         self._release()
 
-    def __enter__(self) -> BaseExecutor:
+    def __enter__(self: Self) -> Self:  # noqa: PYI019 - typing's own Self is not in 3.10
         self._check_process()
         if self._tracker.phase is Phase.CLOSED:
             raise ExecutorClosed("this executor is closed: make a new one for another with block")
@@ -318,8 +319,11 @@ class BaseExecutor(ABC):
                 and self._tracker.phase is not Phase.CLOSED
             ):
                 future._attempt += 1
-                self._start(future)
-                return
+                try:
+                    self._start(future)
+                    return
+                except Exception as error:  # noqa: BLE001 - no worker can be had: that is the outcome
+                    outcome = Failure(error)
         self._tracker.settle(future, outcome)
 
     def _settle_cancelled(self, future: Future[Any], why: str = "it was cancelled") -> bool:
@@ -338,7 +342,11 @@ class BaseExecutor(ABC):
         name = options.name or payload.call_name(function)
         future: Future[T] = Future(self, next(self._numbers), call, name, options)
         self._tracker.add(future, from_task=self._inside_task())
-        self._start(future)
+        try:
+            self._start(future)
+        except BaseException as error:
+            self._tracker.settle(future, Failure(error))  # else closing would wait for it for ever
+            raise
         if self._tracker.phase is Phase.CLOSED:
             # Closed by another thread after the future was added: that one may have missed it.
             self._settle_cancelled(future, "the executor was closed")

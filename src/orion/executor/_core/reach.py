@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -33,7 +34,8 @@ def reattach(key: str, n_workers: int, kind: type[BaseExecutor]) -> BaseExecutor
 
 def _close_all() -> None:
     for executor in list(reachable.values()):
-        executor.close()
+        with suppress(Exception):  # one that is half made must not keep the others open
+            executor.close()
 
 
 atexit.register(_close_all)

@@ -14,6 +14,7 @@ __all__ = ["ExecutorView"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Self = TypeVar("Self", bound=BaseExecutor)
 
 
 class ExecutorView(BaseExecutor):
@@ -45,7 +46,7 @@ class ExecutorView(BaseExecutor):
     def close(self, drain: bool = False) -> None:
         self._owner.close(drain)
 
-    def __enter__(self) -> BaseExecutor:
+    def __enter__(self: Self) -> Self:  # noqa: PYI019 - typing's own Self is not in 3.10
         self._owner.__enter__()
         return self
 
