@@ -87,6 +87,7 @@ class Pool(BasePool):
             self.template.control.close()
             self.channels.close()
             os.close(self.wake)
+        segments.forget_kept()
 
     # With the lock held
 
