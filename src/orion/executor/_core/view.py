@@ -14,7 +14,7 @@ __all__ = ["ExecutorView"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Self = TypeVar("Self", bound=BaseExecutor)
+Self = TypeVar("Self", bound="ExecutorView")
 
 
 class ExecutorView(BaseExecutor):
