@@ -88,7 +88,7 @@ class Polls(ThreadExecutor):
 
 class Spins(ThreadExecutor):
     def _wait_one(self, future: Future[Any], timeout: float | None) -> bool:
-        while timeout is None and not future._order:
+        while timeout != 0 and not future._order:
             pass
         return super()._wait_one(future, timeout)
 
@@ -369,7 +369,7 @@ def test_no_test_hides_another() -> None:
     assert len(names) == len(set(names))
 
 
-def _run(engine: type[BaseExecutor], test: str, arguments: dict[str, Any], folder: Path, patience: float = 1.0) -> None:
+def _run(engine: type[BaseExecutor], test: str, arguments: dict[str, Any], folder: Path, patience: float = 0.7) -> None:
     class Suite(ExecutorConformance):
         def make_executor(self, n_workers: int) -> BaseExecutor:
             return engine(n_workers)

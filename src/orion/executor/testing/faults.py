@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import threading
 import time
@@ -19,7 +18,12 @@ def exit_with(code: int) -> NoReturn:
 
 def kill_self(number: int) -> None:
     """Send a signal to the worker's process."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    try:
+        import resource
+    except ImportError:  # Windows, which makes no core files either
+        pass
+    else:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     os.kill(os.getpid(), number)
     time.sleep(PATIENCE)
 
@@ -176,5 +180,8 @@ def _exit_elsewhere(pid: int, code: int) -> str:
     return "loaded"
 
 
-FATAL_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM)
+FATAL_SIGNALS = [s for s in signal.Signals if s.name in ("SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM")]
 """Signals by which workers die in practice."""
+
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""The signal that ends a process without asking it."""

@@ -6,7 +6,6 @@ and ends when the folder is removed, so that a task outlives no test by much on 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orion.executor.errors import NotSerializable
+from orion.executor.testing import locks
 
 if TYPE_CHECKING:
     from orion.executor.base import AsyncException, AsyncResult, BaseExecutor, Future
@@ -75,7 +75,7 @@ def hold_lock(lock: Path, started: Path) -> None:
     """Lock the file ``lock``, make the file ``started``, and hang; the lock goes when this process does."""
     deadline = time.monotonic() + PATIENCE
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        locks.lock(file)
         started.touch()
         while time.monotonic() < deadline and lock.exists():
             time.sleep(0.05)
@@ -85,14 +85,14 @@ def hold_lock_against_all(lock: Path, started: Path) -> None:
     """Like :func:`hold_lock`, ignoring the signals and swallowing the exceptions that might stop it."""
     import signal
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT):
         try:
             signal.signal(number, signal.SIG_IGN)
         except ValueError:  # not the main thread, which is for the engine to decide
             break
     deadline = time.monotonic() + PATIENCE
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        locks.lock(file)
         started.touch()
         while time.monotonic() < deadline and lock.exists():
             try:
@@ -114,25 +114,21 @@ def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool
     )
     wait_for_file(started)
     if die:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
     child.wait(PATIENCE)
 
 
 def is_locked(lock: Path) -> bool:
     """Return whether some process holds the lock on ``lock``."""
-    with lock.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+    with lock.open("r+") as file:
+        return not locks.try_to_lock(file)
 
 
 def wait_for_lock(lock: Path, started: Path) -> None:
     """Make the file ``started`` and block, without using the CPU, until ``lock`` is free."""
-    with lock.open("r") as file:
+    with lock.open("r+") as file:
         started.touch()
-        fcntl.flock(file, fcntl.LOCK_EX)
+        locks.lock(file)
 
 
 def count_running(folder: Path) -> int:

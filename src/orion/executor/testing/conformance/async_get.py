@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import random
-import resource
 import sys
 import threading
 import time
@@ -15,7 +13,7 @@ from typing import Any
 import pytest
 
 from orion.executor.base import AsyncException, BaseExecutor, Future
-from orion.executor.testing import tasks
+from orion.executor.testing import locks, tasks
 from orion.executor.testing.conformance._base import Conformance
 
 
@@ -154,19 +152,21 @@ class AsyncGetTests(Conformance):
         executor.close(drain=True)
         assert sorted(result.value for result in executor.async_get(futures)) == [0, 1, 2]
 
-    @pytest.mark.skipif(not hasattr(resource, "RUSAGE_THREAD"), reason="the system does not count per thread")
     def test_a_waiting_call_costs_no_cpu(self, tmp_path: Path) -> None:
         """Nor does it wake up to look: the thread is put to sleep a few times at most."""
+        resource = pytest.importorskip("resource")
+        if not hasattr(resource, "RUSAGE_THREAD"):
+            pytest.skip("the system does not count for each thread")
         executor = self.start(1)
-        for wait in (lambda future: executor.async_get([future]), lambda future: future.wait(), lambda f: f.get(60.0)):
+        for wait in (lambda future: executor.async_get([future]), lambda future: future.get(60.0)):
             lock, started = tmp_path / "lock", tmp_path / "started"
             started.unlink(missing_ok=True)
             with lock.open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+                locks.lock(file)
                 future = executor.submit(tasks.wait_for_lock, lock, started)
                 self.see_to(executor, future)
                 self.await_file(started)
-                release = threading.Timer(0.3, fcntl.flock, (file, fcntl.LOCK_UN))
+                release = threading.Timer(0.3, locks.unlock, (file,))
                 release.start()
                 before, cpu = resource.getrusage(resource.RUSAGE_THREAD), time.process_time()
                 wait(future)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class WorkerDeathTests(Conformance):
     def test_tasks_behind_a_lost_one_run_elsewhere(self) -> None:
         executor = self._start_mortal(1)
         futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(5)]
-        futures.append(executor.submit(faults.kill_self, signal.SIGKILL))
+        futures.append(executor.submit(faults.kill_self, faults.KILL))
         futures += [executor.submit(tasks.identity, number) for number in range(5, 50)]
         self._lost(futures.pop(5))
         assert executor.wait(futures) == list(range(50))
@@ -78,7 +79,7 @@ class WorkerDeathTests(Conformance):
 
     def test_every_worker_may_die_at_once(self) -> None:
         executor = self._start_mortal(2)
-        futures: list[Future[Any]] = [executor.submit(faults.kill_self, signal.SIGKILL) for _ in range(6)]
+        futures: list[Future[Any]] = [executor.submit(faults.kill_self, faults.KILL) for _ in range(6)]
         results = tasks.drain(executor, futures)
         assert all(isinstance(result, AsyncException) for result in results)
         assert {type(r.exception) for r in results if isinstance(r, AsyncException)} == {WorkerLost}
@@ -114,6 +115,7 @@ class WorkerDeathTests(Conformance):
             self._lost(broken)
         assert executor.submit(tasks.identity, 1).get() == 1
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
     def test_a_task_that_forks_and_returns_twice_ends_once(self) -> None:
         executor = self._start_mortal(1)
         assert executor.submit(faults.fork_and_return).get() == "parent"
@@ -143,7 +145,7 @@ class WorkerDeathTests(Conformance):
         """One clear error, and every other result."""
         executor = self._start_mortal(2)
         futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(200)]
-        futures[100] = executor.submit(faults.kill_self, signal.SIGKILL)
+        futures[100] = executor.submit(faults.kill_self, faults.KILL)
         results = tasks.drain(executor, futures)
         assert len(results) == 200
         assert [type(r.exception) for r in results if isinstance(r, AsyncException)] == [WorkerLost]
