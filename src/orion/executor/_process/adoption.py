@@ -35,7 +35,7 @@ class Adoption:
         """Run what a task has submitted; ``number`` is what its worker calls it."""
         parent = self._pool.ledger.sent.get(task)
         if parent is not None:
-            later.append(partial(self._adopt, parent, worker.number, number, data, buffers))
+            later.append(partial(self._adopt, parent, worker, number, data, buffers))
 
     def cancelled(self, worker: WorkerState, number: int, later: Later) -> None:
         """Cancel what a task has submitted."""
@@ -46,7 +46,12 @@ class Adoption:
     # Without the lock
 
     def _adopt(
-        self, parent: Future[Any], worker: int, number: int, data: bytes | memoryview, buffers: Sequence[memoryview]
+        self,
+        parent: Future[Any],
+        worker: WorkerState,
+        number: int,
+        data: bytes | memoryview,
+        buffers: Sequence[memoryview],
     ) -> None:
         executor = parent._executor
         (length,) = HEAD_LENGTH.unpack_from(data)
@@ -57,20 +62,17 @@ class Adoption:
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)
         except BaseException as error:
-            self._pool.reply(worker, number, *encoded(Failure(error)))
+            self._pool.reply(worker.number, number, *encoded(Failure(error)))
             return
         with self._pool.lock:
-            state = self._pool.ledger.workers.get(worker)
-            if state is not None:
-                state.children[number] = child
+            if parent._id in self._pool.ledger.sent:  # what a task leaves behind when it ends is nobody's
+                worker.children[number] = child
         executor._tracker.watch(child, partial(self._child_ended, worker, number, child))
         self._pool.submit(child, first=True)
 
-    def _child_ended(self, worker: int, number: int, child: Future[Any]) -> None:
+    def _child_ended(self, worker: WorkerState, number: int, child: Future[Any]) -> None:
         outcome = child._outcome
         assert outcome is not None
         with self._pool.lock:
-            state = self._pool.ledger.workers.get(worker)
-            if state is not None:
-                state.children.pop(number, None)
-        self._pool.reply(worker, number, *encoded(outcome))
+            worker.children.pop(number, None)
+        self._pool.reply(worker.number, number, *encoded(outcome))

@@ -28,6 +28,7 @@ class Ends:
         """Complete a task's future as its worker has reported."""
         verdict = self._pool.ledger.verdicts.get(task)
         future = self._pool.ledger.ended(task)
+        worker.children.clear()  # they go on, whatever becomes of the worker
         if future is None:
             return
         if verdict is not None:  # asked to end, it did so by itself

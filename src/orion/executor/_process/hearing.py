@@ -39,7 +39,9 @@ class Hearing:
         }
 
     def hear(self, frame: Frame, later: Later) -> None:
-        self._handlers[frame.kind](frame, later)
+        # A worker whose template was killed may be heard after it was given up.
+        if frame.worker in self._pool.ledger.workers or frame.kind == Kind.UNFIT:
+            self._handlers[frame.kind](frame, later)
 
     def _ended(self, frame: Frame, later: Later) -> None:
         data, buffers = self._pool.content(frame)
@@ -53,10 +55,13 @@ class Hearing:
         pool = self._pool
         worker = pool.ledger.workers[frame.worker]
         task, kind, _ = pool.channels.slots.header(worker.slot)
-        if kind == Packet.PARK and not worker.parked:
-            pool.ledger.park_lost()
         (peak,) = PEAK_MEMORY.unpack_from(frame.body)
         message = frame.body[PEAK_MEMORY.size :].decode("utf-8", "replace")
+        if worker.pid is None and pool.ledger.not_hired(worker.number):
+            pool.links.close(frame.worker)
+            return
+        if kind == Packet.PARK and not worker.was_parked:
+            pool.ledger.park_lost()
         self._ends.worker_died(
             worker,
             task if kind == Packet.RUN else None,

@@ -8,9 +8,9 @@ import os
 import select
 import socket
 import subprocess
-import sys
 
 from orion.executor._process import segments
+from orion.executor._process.command import command
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.wire import PACKET_BYTES
@@ -66,22 +66,9 @@ class Template:
         settings = segments.write([setup.dumps()])
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd, settings)
-        path = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
-        code = (
-            "import sys; sys.path[:] = sys.argv[1].split('\\n'); "
-            "from orion.executor._process.template import main; main()"
-        )
         try:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]  # as multiprocessing does
-                    "-c",
-                    code,
-                    "\n".join(path),
-                    *map(str, fds),
-                    str(os.getpid()),
-                ],
+                command("orion.executor._process.template", *fds, os.getpid()),
                 stdin=subprocess.DEVNULL,
                 env=environ,
                 pass_fds=fds,

@@ -33,6 +33,7 @@ class WorkerState:
     pid: int | None = None
     blocked: bool = False
     parked: bool = False
+    was_parked: bool = False
     children: dict[int, Future[Any]] = field(default_factory=dict)
     """What its tasks submitted, by the worker's own numbers, until it has ended."""
 
@@ -44,7 +45,14 @@ class Ledger:
     has reported its end or died, also when its future was completed meanwhile.
     """
 
-    def __init__(self, n_workers: int, n_slots: int, n_devices: int = 0, idle_timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        n_workers: int,
+        n_slots: int,
+        n_devices: int = 0,
+        idle_timeout: float | None = None,
+        ahead: int = _AHEAD,
+    ) -> None:
         self.n_workers = n_workers
         self._n_devices = n_devices
         self._idle_timeout = idle_timeout
@@ -59,11 +67,12 @@ class Ledger:
         self._deadlines: list[tuple[float, int, int]] = []
         self._free_slots = list(range(n_slots - 1, -1, -1))
         self._next_worker = 1
-        self._ahead = _AHEAD
+        self._ahead = ahead
         self.n_blocked = 0
         self.n_parked = 0
         self._parks = 0  # park packets that no worker has taken yet
         self._early_deaths = 0
+        self._ceiling: int | None = None  # so many workers there can be, for lack of processes or memory
 
     # Tasks
 
@@ -103,6 +112,7 @@ class Ledger:
         self.verdicts.pop(task, None)
         self.memory_limited.discard(task)
         self._calls.pop(task, None)
+        self._ceiling = None
         return self.sent.pop(task, None)
 
     def lose_sent(self) -> list[Future[Any]]:
@@ -198,7 +208,8 @@ class Ledger:
     def missing(self) -> int:
         """Return how many more workers there should be, given the work there is."""
         work = len(self.sent) + len(self._queue) - self.n_blocked
-        return min(self.n_workers, work) - self.n_active
+        missing = min(self.n_workers, work) - self.n_active
+        return missing if self._ceiling is None else min(missing, self._ceiling - len(self.workers))
 
     def surplus(self) -> int:
         """Return how many workers should still be told to park."""
@@ -236,7 +247,8 @@ class Ledger:
     def park(self, number: int) -> None:
         """Count a worker as parked: it took a park packet."""
         self._parks -= 1
-        self.workers[number].parked = True
+        worker = self.workers[number]
+        worker.parked = worker.was_parked = True
         self.n_parked += 1
 
     def unpark(self) -> WorkerState | None:
@@ -246,6 +258,15 @@ class Ledger:
             worker.parked = False
             self.n_parked -= 1
         return worker
+
+    def not_hired(self, number: int) -> bool:
+        """Make do with the workers there are, since this one could not be started; false if there is no other."""
+        others = [worker for worker in self.workers.values() if worker.pid is not None]
+        if not others:
+            return False
+        self._free_slots.append(self.workers.pop(number).slot)
+        self._ceiling = len(self.workers)
+        return True
 
     def died(self, number: int, *, had_work: bool) -> WorkerState:
         """Take a worker off the books."""

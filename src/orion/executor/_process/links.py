@@ -6,6 +6,7 @@ import os
 import select
 import socket
 from collections import deque
+from collections.abc import Callable
 
 __all__ = ["Links"]
 
@@ -13,8 +14,9 @@ __all__ = ["Links"]
 class Links:
     """One socket of packets for each worker. Sending never blocks: what a worker does not read waits here."""
 
-    def __init__(self, poll: select.poll) -> None:
+    def __init__(self, poll: select.poll, wake_up: Callable[[], None]) -> None:
         self._poll = poll
+        self._wake_up = wake_up
         self._sockets: dict[int, socket.socket] = {}
         self._waiting: dict[int, deque[tuple[bytes, int | None]]] = {}
         self._worker_of: dict[int, int] = {}
@@ -41,6 +43,7 @@ class Links:
             if waiting is None:
                 waiting = self._waiting[worker] = deque()
                 self._poll.register(line.fileno(), select.POLLOUT)
+                self._wake_up()  # this may be another thread than the one that polls
             waiting.append((packet, None if fd is None else os.dup(fd)))
         except OSError:
             return  # it has died; its end will be reported

@@ -40,7 +40,7 @@ class Pool(BasePool):
     ) -> None:
         super().__init__(Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout))
         self.poll = select.poll()
-        self.links = Links(self.poll)
+        self.links = Links(self.poll, self.wake_up)
         self.channels = Channels()
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._setup = setup

@@ -153,7 +153,8 @@ def _leased(fd: int) -> int:
 def _map(fd: int, size: int, private: bool) -> mmap.mmap | None:
     """Map a segment; ``None`` where a copy is better: if it is small, or descriptors or maps run short."""
     # A map holds a descriptor (before Python 3.13), and the user's own files need some, too.
-    if size < _COPY_BYTES or fd > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if size < _COPY_BYTES or (limit != resource.RLIM_INFINITY and fd > limit // 2):
         return None
     try:
         return mmap.mmap(fd, size, flags=mmap.MAP_PRIVATE if private else mmap.MAP_SHARED)

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-__all__ = ["WorkerSetup", "environment", "fit_out"]
+__all__ = ["WorkerSetup", "can_measure", "environment", "fit_out"]
 
+_USAGE = "/proc/self/statm"
 _THREAD_LIMITS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -85,6 +86,11 @@ def fit_out(devices: Sequence[str], device: int) -> None:
         numpy.random.seed()
 
 
+def can_measure() -> bool:
+    """Return whether this system tells how much memory a process uses."""
+    return os.path.exists(_USAGE)
+
+
 def _resident_bytes() -> int:
-    with open("/proc/self/statm") as file:
+    with open(_USAGE) as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -117,21 +117,25 @@ class Template:
             return False
         order, worker, slot, detail = Order.HEADER.unpack(data)
         if order == Order.FORK:
-            self._fork(worker, slot, detail, fds[0])
+            if fds:
+                self._fork(worker, slot, detail, fds[0])
+            else:  # the kernel leaves out what there is no room for
+                self._report_not_started(worker, "no descriptor is left")
         else:
             self._kill(worker, slot, detail, gently=order == Order.TERMINATE)
         return True
 
     def _fork(self, worker: int, slot: int, device: int, link: int) -> None:
         template = os.getpid()
-        crash_log = os.memfd_create("orion-crash", os.MFD_CLOEXEC)
+        crash_log = -1
         try:
+            crash_log = os.memfd_create("orion-crash", os.MFD_CLOEXEC)
             pid = os.fork()
         except OSError as error:
-            report = PEAK_MEMORY.pack(0) + str(error).encode()
-            os.write(self._results, frame(Kind.DIED, worker, 0, report))
-            os.close(crash_log)
-            os.close(link)
+            self._report_not_started(worker, str(error))
+            for fd in (crash_log, link):
+                if fd >= 0:
+                    os.close(fd)
             return
         if pid:
             self._workers[pid] = worker
@@ -156,6 +160,10 @@ class Template:
             traceback.print_exc()
         finally:
             os._exit(status)
+
+    def _report_not_started(self, worker: int, why: str) -> None:
+        report = PEAK_MEMORY.pack(0) + f"could not be started: {why}".encode()
+        os.write(self._results, frame(Kind.DIED, worker, 0, report))
 
     def _become_worker(self, template: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

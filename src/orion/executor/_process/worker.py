@@ -140,6 +140,7 @@ class Worker:
         try:
             if os.fstat(fd).st_ino != inode:
                 raise OSError(f"descriptor {number} of the driver is not the segment that was sent")
+            segments.hold(fd)
             return segments.read(fd, private=True)
         finally:
             os.close(fd)

@@ -1,0 +1,17 @@
+"""How a new interpreter is started that finds the same modules as this one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from orion.executor._process.search_path import import_path
+
+__all__ = ["command"]
+
+
+def command(module: str, *arguments: int) -> list[str]:
+    """Return the command that calls ``main`` of a module, which finds the arguments in ``sys.argv[2:]``."""
+    code = f"import sys; sys.path[:] = sys.argv[1].split('\\n'); from {module} import main; main()"
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
+    return [sys.executable, *flags, "-c", code, "\n".join(import_path()), *map(str, arguments)]
