@@ -1,0 +1,69 @@
+"""What the driver and a worker tell each other: a header, and a body that is a pickle with its buffers."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from orion.executor._process import wire
+
+__all__ = ["HEADER", "READ_BYTES", "Inbox", "Kind", "Message", "Order", "body_of", "content_of"]
+
+HEADER = struct.Struct("<QBQ")  # length of the body, kind, number
+READ_BYTES = 1 << 20
+
+
+class Kind(wire.Kind):
+    """What a worker tells the driver; ``SPAWNED`` says that it is ready."""
+
+    LEAVING = 64  # this task was the worker's last
+
+
+class Order:
+    """What the driver tells a worker."""
+
+    SETUP = 1
+    RUN = 2  # number: the task
+    RETIRE = 3
+    RETURNED = 4  # number: the worker's own number for the nested task
+    RAISED = 5  # number: likewise
+
+
+class Message(NamedTuple):
+    """One message as it arrived."""
+
+    kind: int
+    number: int
+    body: bytes
+
+
+def body_of(data: bytes | memoryview, buffers: Sequence[pickle.PickleBuffer | memoryview] = ()) -> bytes:
+    """Return a pickle and its out-of-band buffers, copied, as a body."""
+    return pickle.dumps((bytes(data), [pickle.PickleBuffer(buffer) for buffer in buffers]), protocol=5)
+
+
+def content_of(body: bytes) -> tuple[bytes, list[memoryview]]:
+    """Return the pickle and the buffers of a body; what could be written before can be written again."""
+    data, buffers = pickle.loads(body)
+    return data, [memoryview(buffer) for buffer in buffers]
+
+
+class Inbox:
+    """Puts messages together from what arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._arrived = bytearray()
+
+    def add(self, data: bytes) -> Iterator[Message]:
+        """Take what has arrived; yield the messages that are complete."""
+        self._arrived += data
+        while len(self._arrived) >= HEADER.size:
+            length, kind, number = HEADER.unpack_from(self._arrived)
+            end = HEADER.size + length
+            if len(self._arrived) < end:
+                return
+            body = bytes(memoryview(self._arrived)[HEADER.size : end])
+            del self._arrived[:end]
+            yield Message(kind, number, body)
