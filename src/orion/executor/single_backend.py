@@ -22,7 +22,11 @@ class SingleExecutor(BaseExecutor):
 
     A debugger stops in the user's function, and an exception has its ordinary traceback.
 
-    Exceptions from the contract, since there is no worker: see :attr:`limitations`.
+    Exceptions from the contract (:attr:`limitations` gives each its reason). Since nothing can interrupt the calling
+    thread: ``timeout``, ``cancel_running``, ``child_processes``, and ``wait_timeout``: a call that waits
+    runs the task to its end. Since there is no worker, and no process of the task's own: ``worker_death``,
+    ``exit_status``, ``grace`` and ``memory_gb``. Since a task runs when it is waited for: ``background`` and
+    ``concurrency``.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ class SingleExecutor(BaseExecutor):
         "timeout": "the task runs in the calling thread, which nothing can interrupt; the process engine can",
         "grace": "there is no process of the task's own to ask; the process engine has one",
         "memory_gb": "there is no process of the task's own to measure or to stop; the process engine has one",
+        "child_processes": "a running task is not stopped, so the processes that it started are not either",
+        "exit_status": "there is no worker",
         "cancel_running": "the task runs in the calling thread, which nothing can interrupt",
         "worker_death": "there is no worker: what ends the task's process ends the caller",
         "wait_timeout": "a call that waits runs the task to its end, however short its timeout",

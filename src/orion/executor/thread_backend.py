@@ -21,7 +21,9 @@ class ThreadExecutor(BaseExecutor):
     Threads start when there is work for them. While a task waits for work that it submitted itself,
     another thread takes its place, so nested work cannot deadlock.
 
-    Exceptions from the contract, since a thread cannot be stopped: see :attr:`limitations`.
+    Exceptions from the contract (:attr:`limitations` gives each its reason). Since a thread cannot be stopped:
+    ``timeout``, ``cancel_running`` and ``child_processes``. Since all tasks share this process:
+    ``worker_death``, ``exit_status``, ``grace`` and ``memory_gb``.
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ class ThreadExecutor(BaseExecutor):
         "timeout": "a thread cannot be stopped; the process engine stops a task at its time limit",
         "grace": "there is no process of the task's own to ask; the process engine has one",
         "memory_gb": "the tasks share one process, whose memory belongs to all; the process engine gives each its own",
+        "child_processes": "a running task is not stopped, so the processes that it started are not either",
+        "exit_status": "a worker is a thread, which has no exit code",
         "cancel_running": "a thread cannot be stopped; a task that has not started never runs",
         "worker_death": "the workers are threads of this process: what ends one ends all",
     }
