@@ -6,9 +6,11 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
-from orion.executor.testing.tasks import PATIENCE
+from orion.executor.testing import locks
+from orion.executor.testing.tasks import PATIENCE, wait_for_file
 
 
 def exit_with(code: int) -> NoReturn:
@@ -26,6 +28,20 @@ def kill_self(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     os.kill(os.getpid(), number)
     time.sleep(PATIENCE)
+
+
+def exit_later(go: Path, lock: Path, started: Path) -> str:
+    """Return, and end the worker's process once the file ``go`` is there; until then ``lock`` is locked."""
+
+    def wait_and_exit() -> None:
+        with lock.open("w") as file:
+            locks.lock(file)
+            started.touch()
+            wait_for_file(go)
+            os._exit(7)
+
+    threading.Thread(target=wait_and_exit, daemon=True).start()
+    return "returned"
 
 
 def close_descriptors() -> str:

@@ -118,6 +118,20 @@ def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool
     child.wait(PATIENCE)
 
 
+def spawn_polite_child(started: Path, asked: Path) -> None:
+    """Start a process that makes the file ``asked`` when it is asked to end; and hang."""
+    import subprocess
+
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "def end(*_): pathlib.Path(sys.argv[2]).touch(); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "pathlib.Path(sys.argv[1]).touch()\n"
+        f"time.sleep({PATIENCE})\n"
+    )
+    subprocess.Popen([sys.executable, "-S", "-c", code, str(started), str(asked)]).wait(PATIENCE)
+
+
 def is_locked(lock: Path) -> bool:
     """Return whether some process holds the lock on ``lock``."""
     with lock.open("r+") as file:
@@ -140,6 +154,12 @@ def count_running(folder: Path) -> int:
         return sum(1 for _ in folder.iterdir())
     finally:
         mark.unlink()
+
+
+def use_memory(gigabytes: float, started: Path) -> None:
+    """Use so much memory, make the file ``started``, and hang."""
+    block = bytearray(b"x") * int(gigabytes * 1e9)
+    touch_and_wait(started, started.with_name("never"), block)
 
 
 def change(items: list[Any]) -> list[Any]:

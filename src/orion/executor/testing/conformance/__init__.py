@@ -8,6 +8,7 @@ from orion.executor.testing.conformance.closing import ClosingTests
 from orion.executor.testing.conformance.declarations import DeclarationTests
 from orion.executor.testing.conformance.exceptions import ExceptionTests
 from orion.executor.testing.conformance.interface import InterfaceTests
+from orion.executor.testing.conformance.memory_limit import MemoryLimitTests
 from orion.executor.testing.conformance.n_workers import NumberOfWorkersTests
 from orion.executor.testing.conformance.names import NamesTests
 from orion.executor.testing.conformance.nested import NestedWorkTests
@@ -35,6 +36,7 @@ class ExecutorConformance(
     ClosingTests,
     OptionsTests,
     TimeLimitTests,
+    MemoryLimitTests,
     RetriesTests,
     CancelTests,
     SerialisationTests,

@@ -19,6 +19,10 @@ BAD_VALUES: list[tuple[str, Any]] = [
     ("timeout", math.nan),
     ("timeout", math.inf),
     ("timeout", "5"),
+    ("grace", -1),
+    ("grace", "a while"),
+    ("memory_gb", 0),
+    ("memory_gb", "1 GB"),
     ("retries", -1),
     ("retries", 1.5),
     ("retries", True),
@@ -86,9 +90,9 @@ class OptionsTests(Conformance):
     def test_an_option_that_the_engine_cannot_honour_is_refused(self) -> None:
         """With the declared reason; asking for nothing of the kind is no error."""
         executor = self.start()
-        for option, value in {"timeout": 5.0, "retries": 1}.items():
+        for option, value in {"timeout": 5.0, "grace": 1.0, "memory_gb": 1.0, "retries": 1}.items():
             self._or_refused(executor, option, value, skip=False)
-        executor.options(timeout=None, retries=0, name=None)
+        executor.options(timeout=None, grace=None, memory_gb=None, name=None)
 
     def test_unknown_arguments_of_the_constructor_are_refused_and_the_valid_ones_listed(self) -> None:
         kind = type(self.start())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from orion.executor.base import AsyncException, BaseExecutor, Future
 from orion.executor.errors import OptionNotSupported, TaskTimeout
-from orion.executor.testing import tasks
+from orion.executor.testing import faults, tasks
 from orion.executor.testing.conformance._base import Conformance
 
 
@@ -44,6 +45,29 @@ class TimeLimitTests(Conformance):
         self._timed_out(executor.options(timeout=0.5).submit(tasks.hold_lock_against_all, lock, started))
         self._await_stopped(lock)
         assert executor.submit(tasks.identity, 1).get() == 1
+
+    @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system cannot stop processes")
+    def test_a_task_whose_process_is_stopped_ends_at_its_limit(self) -> None:
+        executor = self._start_limiting(1)
+        self._timed_out(executor.options(timeout=0.3).submit(faults.kill_self, signal.SIGSTOP))
+        assert executor.submit(tasks.identity, 1).get() == 1
+
+    def test_a_task_is_asked_to_end_before_it_is_killed(self, tmp_path: Path) -> None:
+        """With ``grace``: what the task started may tidy up."""
+        executor = self._start_limiting(1)
+        self.needs(executor, "grace")
+        asked = tmp_path / "asked"
+        limited = executor.options(timeout=1.0, grace=self.patience)
+        self._timed_out(limited.submit(tasks.spawn_polite_child, tmp_path / "started", asked))
+        assert asked.exists()
+
+    def test_a_task_that_does_not_end_when_asked_is_killed(self, tmp_path: Path) -> None:
+        executor = self._start_limiting(1)
+        self.needs(executor, "grace")
+        lock, started = tmp_path / "lock", tmp_path / "started"
+        limited = executor.options(timeout=0.5, grace=0.2)
+        self._timed_out(limited.submit(tasks.hold_lock_against_all, lock, started))
+        self._await_stopped(lock)
 
     @pytest.mark.parametrize("own_session", [False, True])
     def test_the_processes_of_a_task_that_runs_too_long_are_stopped(self, tmp_path: Path, own_session: bool) -> None:

@@ -85,6 +85,15 @@ class WorkerDeathTests(Conformance):
         assert {type(r.exception) for r in results if isinstance(r, AsyncException)} == {WorkerLost}
         assert executor.submit(tasks.identity, 1).get() == 1
 
+    def test_a_worker_that_dies_idle_harms_no_task(self, tmp_path: Path) -> None:
+        executor = self._start_mortal(1)
+        go, lock, started = tmp_path / "go", tmp_path / "lock", tmp_path / "started"
+        assert executor.submit(faults.exit_later, go, lock, started).get() == "returned"
+        self.await_file(started)
+        go.touch()
+        self.await_that(lambda: not tasks.is_locked(lock))
+        assert executor.wait([executor.submit(tasks.identity, number) for number in range(5)]) == list(range(5))
+
     def test_death_while_loading_an_argument(self) -> None:
         executor = self._start_mortal(1)
         doomed = executor.submit(tasks.identity, faults.DeadlyToLoad(5))
