@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion.experiment import SpaceError
-from orion.experiment.notation import MISSING, ChoicesPrior, FloatPrior, IntPrior, Parameter, parse
+from orion.experiment.notation import (
+    MISSING,
+    ChoicesPrior,
+    FloatPrior,
+    IntPrior,
+    Parameter,
+    parse,
+)
 
-finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100)
+finite = st.floats(
+    allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100
+)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +36,10 @@ finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_
         ("uniform(1.0, 10.0, discrete=True)", IntPrior(1, 10)),
         ("loguniform(1, 1000, discrete=True)", IntPrior(1, 1000, log=True)),
         ("randint(1, 10)", IntPrior(1, 9)),
-        ("choices([3, 'two', None, True, 2.5])", ChoicesPrior((3, "two", None, True, 2.5))),
+        (
+            "choices([3, 'two', None, True, 2.5])",
+            ChoicesPrior((3, "two", None, True, 2.5)),
+        ),
         ("choices('relu', 'tanh')", ChoicesPrior(("relu", "tanh"))),
         ("choices(('é', 'ü'))", ChoicesPrior(("é", "ü"))),
         ("choices([7])", ChoicesPrior((7,))),
@@ -113,7 +125,10 @@ def test_an_empty_prior_is_named_so() -> None:
         parse("  ")
 
 
-@pytest.mark.parametrize("text", ["choices(" + "[" * 5000, "choices(" + "[" * 150 + "]" * 150 + ")", "\ud800(1)"])
+@pytest.mark.parametrize(
+    "text",
+    ["choices(" + "[" * 5000, "choices(" + "[" * 150 + "]" * 150 + ")", "\ud800(1)"],
+)
 def test_hostile_text_is_an_ordinary_error(text: str) -> None:
     with pytest.raises(SpaceError):
         parse(text)
@@ -139,7 +154,9 @@ def check_outcome(text: str) -> None:
         assert 0 <= error.position <= len(error.text)
         assert str(error)
     else:
-        assert parameter.default is MISSING or parameter.prior.contains(parameter.default)
+        assert parameter.default is MISSING or parameter.prior.contains(
+            parameter.default
+        )
 
 
 @given(finite, finite)
@@ -159,7 +176,9 @@ choice = st.none() | st.booleans() | st.integers(-(10**6), 10**6) | finite | st.
 
 @given(st.lists(choice, min_size=1, max_size=5))
 def test_choices_are_kept_exactly(values: list[object]) -> None:
-    unique = [value for place, value in enumerate(values) if value not in values[:place]]
+    unique = [
+        value for place, value in enumerate(values) if value not in values[:place]
+    ]
     text = f"choices({unique!r})"
     if not text.isprintable():
         return

@@ -24,7 +24,9 @@ class Terminal(io.StringIO):
 
 
 def progress(stream: io.StringIO, direction: Direction = "minimize") -> Progress:
-    return Progress(ExperimentResult("e", direction, ()), 4, make_reporter(True, stream))
+    return Progress(
+        ExperimentResult("e", direction, ()), 4, make_reporter(True, stream)
+    )
 
 
 def test_plain_lines_where_there_is_no_terminal() -> None:
@@ -81,14 +83,36 @@ def test_nothing_where_nothing_is_asked() -> None:
     ("tally", "interrupted", "opening"),
     [
         (Tally(), 0, "e: new experiment, 4 trials"),
-        (Tally(completed=2, failed=1), 0, "e: continuing: 3 of 4 done (1 of them failed)"),
-        (Tally(completed=2, waiting=1), 1, "e: continuing: 2 of 4 done, 1 interrupted trial queued again"),
-        (Tally(waiting=3), 1, "e: continuing: 0 of 4 done, 1 interrupted trial queued again, 2 more queued"),
-        (Tally(running=2), 0, "e: continuing: 0 of 4 done, 2 running in another driver"),
-        (Tally(completed=5), 0, "e: 5 trials are done already; ask for more than that to go on"),
+        (
+            Tally(completed=2, failed=1),
+            0,
+            "e: continuing: 3 of 4 done (1 of them failed)",
+        ),
+        (
+            Tally(completed=2, waiting=1),
+            1,
+            "e: continuing: 2 of 4 done, 1 interrupted trial queued again",
+        ),
+        (
+            Tally(waiting=3),
+            1,
+            "e: continuing: 0 of 4 done, 1 interrupted trial queued again, 2 more queued",
+        ),
+        (
+            Tally(running=2),
+            0,
+            "e: continuing: 0 of 4 done, 2 running in another driver",
+        ),
+        (
+            Tally(completed=5),
+            0,
+            "e: 5 trials are done already; ask for more than that to go on",
+        ),
     ],
 )
-def test_the_opening_says_what_was_found(tally: Tally, interrupted: int, opening: str) -> None:
+def test_the_opening_says_what_was_found(
+    tally: Tally, interrupted: int, opening: str
+) -> None:
     stream = io.StringIO()
     progress(stream).started(tally, interrupted)
     assert stream.getvalue() == f"{opening}\n"

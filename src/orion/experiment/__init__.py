@@ -46,7 +46,9 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES.get(name, "orion.experiment.errors")), name)
+    value = globals()[name] = getattr(
+        import_module(_MODULES.get(name, "orion.experiment.errors")), name
+    )
     return value
 
 

@@ -29,10 +29,11 @@ class _LockFile:
     """The lock file as this process has it open: once, since closing any descriptor of it would drop all its locks."""
 
     def __init__(self, path: str) -> None:
-        self.users = 0
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self.mutex = threading.Lock()
-        self.drivers: set[int] = set()  # the process's own locks never conflict, so they are remembered
+        self.drivers: set[int] = (
+            set()
+        )  # of this process, whose own locks never conflict
 
 
 class DriverLock:
@@ -54,25 +55,25 @@ class DriverLock:
         self.driver = secrets.randbits(48) + 1
         try:
             with _opening:
-                file = _files.get(self._key) or _LockFile(self._key[1])
-                _files[self._key] = file
-                file.users += 1
-            self._file = file
-            fcntl.lockf(file.descriptor, fcntl.LOCK_EX, 1, self.driver)
+                self._file = _files.get(self._key) or _LockFile(self._key[1])
+                _files[self._key] = self._file
+                self._file.drivers.add(self.driver)
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX, 1, self.driver)
         except OSError as error:
+            if hasattr(self, "_file"):
+                self.close()
             raise StorageError(
                 f"cannot make or lock {path}, which drivers need beside the database: {error.strerror}"
             ) from error
-        file.drivers.add(self.driver)
 
     def close(self) -> None:
         """Give up the mark of life."""
         with _opening:
             self._file.drivers.discard(self.driver)
-            fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, self.driver)
-            self._file.users -= 1
-            if not self._file.users:
-                os.close(self._file.descriptor)
+            if self._file.drivers:
+                fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, self.driver)
+            else:
+                os.close(self._file.descriptor)  # which gives up its locks too
                 del _files[self._key]
 
     @contextmanager

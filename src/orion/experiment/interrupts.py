@@ -31,7 +31,9 @@ class Interrupts:
         try:
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
-                    if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell does for its background jobs
+                    if (
+                        signal.getsignal(number) is not signal.SIG_IGN
+                    ):  # as a shell does for its background jobs
                         previous[number] = signal.signal(number, interrupts._on_signal)
             yield interrupts
         finally:

@@ -32,8 +32,22 @@ class PlainReporter(SilentReporter):
         print(opening, file=self._stream, flush=True)
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
-        parameters = " ".join(f"{name}={format_value(value)}" for name, value in record.parameters.items())
-        end = format_value(record.value) if record.failure is None else f"failed, {shorten(record.reason, 120)}"
-        best = "" if progress.best is None else f", best {format_value(progress.best.value)}"
+        parameters = " ".join(
+            f"{name}={format_value(value)}" for name, value in record.parameters.items()
+        )
+        end = (
+            format_value(record.value)
+            if record.failure is None
+            else f"failed, {shorten(record.reason, 120)}"
+        )
+        best = (
+            ""
+            if progress.best is None
+            else f", best {format_value(progress.best.value)}"
+        )
         place = f"[{progress.tally.done}/{progress.max_trials}]"
-        print(f"{place} trial {record.number}: {end} ({parameters}){best}", file=self._stream, flush=True)
+        print(
+            f"{place} trial {record.number}: {end} ({parameters}){best}",
+            file=self._stream,
+            flush=True,
+        )

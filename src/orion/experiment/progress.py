@@ -24,7 +24,9 @@ class Progress:
         Told of every change.
     """
 
-    def __init__(self, result: ExperimentResult, max_trials: int, reporter: Reporter) -> None:
+    def __init__(
+        self, result: ExperimentResult, max_trials: int, reporter: Reporter
+    ) -> None:
         self.name = result.name
         self.max_trials = max_trials
         self.tally = Tally()

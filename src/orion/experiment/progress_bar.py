@@ -56,7 +56,9 @@ class BarReporter:
         self._bar.stop()
 
     def _update(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=progress.tally.done, state=_state(progress))
+        self._bar.update(
+            self._task, completed=progress.tally.done, state=_state(progress)
+        )
 
 
 def _state(progress: Progress) -> str:

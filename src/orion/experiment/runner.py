@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
-from orion.executor import AsyncException, AsyncResult, BaseExecutor, ExecutorError, Future
+from orion.executor import (
+    AsyncException,
+    AsyncResult,
+    BaseExecutor,
+    ExecutorClosed,
+    ExecutorError,
+    Future,
+)
 from orion.experiment.errors import ExperimentError
 from orion.experiment.interrupts import Interrupts
 from orion.experiment.objective import Objective, evaluate
@@ -48,7 +56,9 @@ class Runner:
         self._trials = trials
         self._executor = executor
         self._objective = objective
-        self._options: dict[str, Any] = {} if trial_timeout is None else {"timeout": trial_timeout}
+        self._options: dict[str, Any] = (
+            {} if trial_timeout is None else {"timeout": trial_timeout}
+        )
         self._progress = progress
         self._interrupts = interrupts
         self._in_driver = "background" in executor.limitations
@@ -67,6 +77,9 @@ class Runner:
         while True:
             with self._interrupts.held():
                 pending += self._fill()
+                if not pending:
+                    self._trials.take_back()  # a driver beside this one may have been killed meanwhile
+                    pending += self._fill()
             if not pending:
                 return
             ends = self._executor.async_get(pending)
@@ -88,7 +101,9 @@ class Runner:
             close()
         self.abandon()
         self._collect()
-        for claim in self._running.values():  # on an engine that cannot stop it; its result will be ignored
+        for claim in (
+            self._running.values()
+        ):  # on an engine that cannot stop it; its result will be ignored
             self._requeue(claim)
         self._running.clear()
         return self._requeued
@@ -101,7 +116,10 @@ class Runner:
     def _fill(self) -> list[Future[Any]]:
         """Start trials until the workers are full or no more are to be started; return the new futures."""
         started = []
-        while len(self._running) < self._executor.n_workers and not self._interrupts.received:
+        while (
+            len(self._running) < self._executor.n_workers
+            and not self._interrupts.received
+        ):
             claim = self._trials.claim(self._progress.max_trials)
             if claim is None:
                 break
@@ -117,18 +135,23 @@ class Runner:
             return view.submit(evaluate, self._objective, claim.parameters)
         except ExecutorError as error:
             self._requeue(claim)
-            raise ExperimentError(f"trial {claim.number} cannot be started: {error}") from error
+            raise ExperimentError(
+                f"trial {claim.number} cannot be started: {error}"
+            ) from error
 
     def _collect(self) -> None:
         """Settle the running trials whose end has arrived."""
         arrived = [future for future in self._running if future.ready()]
         self._settle(self._executor.async_get(arrived), stopping=True)
 
-    def _settle(self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool) -> bool:
+    def _settle(
+        self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool
+    ) -> bool:
         """Record or requeue trials whose tasks have ended, and return whether one was ended by Ctrl-C."""
         stopped_by_user = False
         for end in ends:
             claim = self._running[end.future]
+            stopping = stopping or self._is_cut_off(end)
             verdict = judge(end, stopping=stopping, in_driver=self._in_driver)
             if isinstance(verdict, Stopped):
                 stopped_by_user |= verdict.by_user
@@ -138,6 +161,17 @@ class Runner:
                 self._progress.trial_ended(self._trials.tally, record)
             del self._running[end.future]
         return stopped_by_user
+
+    def _is_cut_off(self, end: AsyncResult[Any] | AsyncException[Any]) -> bool:
+        """Return whether a trial was cancelled since somebody else has closed the executor."""
+        if isinstance(end, AsyncException) and isinstance(
+            end.exception, CancelledError
+        ):
+            try:
+                self._executor.submit(int).cancel()
+            except ExecutorClosed:
+                return True
+        return False
 
     def _requeue(self, claim: Claim) -> None:
         self._trials.requeue(claim)

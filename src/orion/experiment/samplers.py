@@ -42,18 +42,27 @@ class Samplers:
         Number of significant digits, for the parameters that are to be rounded.
     """
 
-    def __init__(self, sampler: str | BaseSampler, seed: int | None, precisions: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        sampler: str | BaseSampler,
+        seed: int | None,
+        precisions: Mapping[str, int],
+    ) -> None:
         self._make: Callable[[int | None], BaseSampler] | None = None
         if isinstance(sampler, BaseSampler):
             if seed is not None:
-                raise ArgumentError("give the seed to the sampler itself: it was made outside of the experiment")
+                raise ArgumentError(
+                    "give the seed to the sampler itself: it was made outside of the experiment"
+                )
             self._shared = sampler
         elif isinstance(sampler, str) and sampler.lower() in SAMPLERS:
             make = SAMPLERS[sampler.lower()]
             self._shared = make(None)
             self._make = None if seed is None else make
         else:
-            raise ArgumentError(f"there is no sampler {sampler!r}; the samplers are {', '.join(SAMPLERS)}")
+            raise ArgumentError(
+                f"there is no sampler {sampler!r}; the samplers are {', '.join(SAMPLERS)}"
+            )
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
             raise ArgumentError(f"the seed is a whole number, not {seed!r}")
         self._seed = seed
@@ -61,8 +70,14 @@ class Samplers:
 
     def for_trial(self, number: int) -> BaseSampler:
         """Return the sampler that suggests the parameters of trial ``number``."""
-        sampler = self._shared if self._make is None else self._make(_derived_seed(self._seed, number))
-        return RoundedSampler(sampler, self._precisions) if self._precisions else sampler
+        sampler = (
+            self._shared
+            if self._make is None
+            else self._make(_derived_seed(self._seed, number))
+        )
+        return (
+            RoundedSampler(sampler, self._precisions) if self._precisions else sampler
+        )
 
 
 def _derived_seed(seed: int | None, number: int) -> int:
@@ -77,25 +92,45 @@ class RoundedSampler(BaseSampler):
         self._sampler = sampler
         self._precisions = precisions
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
         values = self._sampler.sample_relative(study, trial, search_space)
-        return {name: self._rounded(name, value, search_space[name]) for name, value in values.items()}
+        return {
+            name: self._rounded(name, value, search_space[name])
+            for name, value in values.items()
+        }
 
     def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
     ) -> Any:
-        value = self._sampler.sample_independent(study, trial, param_name, param_distribution)
+        value = self._sampler.sample_independent(
+            study, trial, param_name, param_distribution
+        )
         return self._rounded(param_name, value, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         self._sampler.before_trial(study, trial)
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
         self._sampler.after_trial(study, trial, state, values)
 
     def reseed_rng(self) -> None:
@@ -105,4 +140,6 @@ class RoundedSampler(BaseSampler):
         digits = self._precisions.get(name)
         if digits is None or not isinstance(distribution, FloatDistribution):
             return value
-        return min(max(float(f"{value:.{digits - 1}e}"), distribution.low), distribution.high)
+        return min(
+            max(float(f"{value:.{digits - 1}e}"), distribution.low), distribution.high
+        )

@@ -75,7 +75,9 @@ class Stopped:
 Verdict: TypeAlias = Completed | Failed | Stopped
 
 
-def judge(end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_driver: bool) -> Verdict:
+def judge(
+    end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_driver: bool
+) -> Verdict:
     """Return what the end of a trial's task means.
 
     Parameters
@@ -93,10 +95,12 @@ def judge(end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_dri
     error = end.exception
     if isinstance(error, KeyboardInterrupt) and (in_driver or stopping):
         return Stopped(by_user=in_driver)
-    if isinstance(error, CancelledError) or (stopping and isinstance(error, WorkerLost)):
+    if stopping and isinstance(error, CancelledError | WorkerLost):
         return Stopped()
     if isinstance(error, RemoteException):
-        return Failed(error.type_name, _cut(error.message), _cut(error.remote_traceback))
+        return Failed(
+            error.type_name, _cut(error.message), _cut(error.remote_traceback)
+        )
     return Failed(type(error).__name__, _cut(_message(error)), _cut(end.traceback))
 
 

@@ -16,13 +16,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from orion.experiment.claims import DriverLock
 from orion.experiment.errors import StorageError
 
-__all__ = ["DEFAULT_STORAGE", "Database", "quiet_optuna", "sqlite_path", "storage_errors"]
+__all__ = [
+    "DEFAULT_STORAGE",
+    "Database",
+    "quiet_optuna",
+    "sqlite_path",
+    "storage_errors",
+]
 
 DEFAULT_STORAGE = "sqlite:///experiments.db"
 
 _BUSY_TIMEOUT_S = 60.0
 _SQLITE_URL = "sqlite:///"
-_FIRST_TABLES = {"studies", "version_info"}  # what there is at least, if a driver was killed while making the tables
+_FIRST_TABLES = {
+    "studies",
+    "version_info",
+}  # what there is at least, if a driver was killed while making the tables
 
 
 def sqlite_path(location: str | os.PathLike[str]) -> Path:
@@ -37,9 +46,13 @@ def sqlite_path(location: str | os.PathLike[str]) -> Path:
     if text.startswith(_SQLITE_URL):
         text = text[len(_SQLITE_URL) :]
     elif "://" in text:
-        raise StorageError(f"storage {text!r}: experiments are stored in SQLite files; give a path, or sqlite:///FILE")
+        raise StorageError(
+            f"storage {text!r}: experiments are stored in SQLite files; give a path, or sqlite:///FILE"
+        )
     if not text or text == ":memory:":
-        raise StorageError("an experiment needs a database file: give a path, or sqlite:///FILE")
+        raise StorageError(
+            "an experiment needs a database file: give a path, or sqlite:///FILE"
+        )
     return Path(os.path.abspath(text))
 
 
@@ -68,12 +81,14 @@ class Database:
         if not self.path.parent.is_dir():
             raise StorageError(f"{self.path}: the folder does not exist")
         if self.path.is_dir():
-            raise StorageError(f"{self.path} is a folder; give the name of a file in it")
+            raise StorageError(
+                f"{self.path} is a folder; give the name of a file in it"
+            )
         self.lock = DriverLock(self.path.with_name(self.path.name + ".lock"))
         try:
             with self.lock.exclusive(), storage_errors(self.path), quiet_optuna():
                 self._check()
-                self._backend = RDBStorage("sqlite:///experiments", engine_kwargs={"creator": self._connect})
+                self._backend = self._open()
                 self.storage = get_storage(self._backend)
         except BaseException:
             self.lock.close()
@@ -85,24 +100,47 @@ class Database:
         self._backend.engine.dispose()
         self.lock.close()
 
+    def _open(self) -> RDBStorage:
+        try:
+            return RDBStorage(
+                "sqlite:///experiments", engine_kwargs={"creator": self._connect}
+            )
+        except (
+            RuntimeError
+        ) as error:  # its tables are another Optuna's; the message says what to do
+            raise StorageError(f"{self.path}: {_one_line(error)}") from error
+
     def _connect(self) -> sqlite3.Connection:
         # The pool hands a connection to one thread at a time.
-        return sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        return sqlite3.connect(
+            self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False
+        )
 
     def _check(self) -> None:
         """Refuse a file that is no database of experiments, is damaged, or cannot be written."""
-        connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None
+        )
         try:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table'"
+                )
+            }
             if tables and tables.isdisjoint(_FIRST_TABLES):
-                raise StorageError(f"{self.path} is a database of something else (tables: {', '.join(sorted(tables))})")
+                raise StorageError(
+                    f"{self.path} is a database of something else (tables: {', '.join(sorted(tables))})"
+                )
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise StorageError(f"{self.path} is damaged: {_one_line(verdict)}")
             # Readers and a writer do not block one another, and a commit costs one sync instead of several.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("PRAGMA user_version = 0")  # any write: to begin one does not prove that it is allowed
+            connection.execute(
+                "PRAGMA user_version = 0"
+            )  # any write: to begin one does not prove that it is allowed
             connection.execute("ROLLBACK")
         finally:
             connection.close()
@@ -118,8 +156,6 @@ def storage_errors(path: Path) -> Iterator[None]:
         while cause.__cause__ is not None:  # the innermost says what SQLite said
             cause = cause.__cause__
         raise StorageError(f"{path}: {_one_line(cause)}") from error
-    except RuntimeError as error:  # made by an Optuna with other tables; the message says what to do
-        raise StorageError(f"{path}: {_one_line(error)}") from error
 
 
 def _one_line(message: object) -> str:

@@ -61,7 +61,12 @@ class Trials:
     """
 
     def __init__(
-        self, database: Database, name: str, space: SearchSpace, samplers: Samplers, direction: Direction
+        self,
+        database: Database,
+        name: str,
+        space: SearchSpace,
+        samplers: Samplers,
+        direction: Direction,
     ) -> None:
         self._database = database
         self._space = space
@@ -81,7 +86,9 @@ class Trials:
             for trial in self._study.get_trials(deepcopy=False):
                 claim = trial.user_attrs.get(_CLAIM)
                 if trial.state is TrialState.RUNNING:
-                    if claim is None or not self._database.lock.is_alive(claim["driver"]):
+                    if claim is None or not self._database.lock.is_alive(
+                        claim["driver"]
+                    ):
                         self._queue(trial.number)
                         interrupted += 1
                 elif trial.state is TrialState.WAITING and claim is not None:
@@ -98,7 +105,11 @@ class Trials:
             self._study.sampler = self._samplers.for_trial(following)
             trial = self._study.ask(self._space.distributions)
             attempt = trial.user_attrs.get(_CLAIM, {}).get("attempt", 0) + 1
-            driver = {"driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid()}
+            driver = {
+                "driver": self._database.lock.driver,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+            }
             trial.set_user_attr(_CLAIM, {**driver, "attempt": attempt})
             self._moved("running", from_state="waiting" if self.tally.waiting else None)
             return Claim(trial.number, trial.params, attempt)
@@ -136,7 +147,10 @@ class Trials:
     def _check_space(self) -> None:
         recorded = self._study.user_attrs.get(_SPACE)
         if recorded is None:
-            if any(trial.state is not TrialState.WAITING for trial in self._study.get_trials(deepcopy=False)):
+            if any(
+                trial.state is not TrialState.WAITING
+                for trial in self._study.get_trials(deepcopy=False)
+            ):
                 raise ExperimentMismatch(
                     f"{self._study.study_name!r} in {self._database.path} was not made by this program; "
                     "choose another name"
@@ -154,13 +168,17 @@ class Trials:
             )
 
     def _queue(self, number: int) -> None:
-        self._database.storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
+        self._database.storage.set_trial_state_values(
+            self._trial_id(number), TrialState.WAITING
+        )
 
     def _set_attribute(self, number: int, key: str, value: Any) -> None:
         self._database.storage.set_trial_user_attr(self._trial_id(number), key, value)
 
     def _trial_id(self, number: int) -> int:
-        return self._database.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self._database.storage.get_trial_id_from_study_id_trial_number(
+            self._study_id, number
+        )
 
     def _count(self) -> int:
         """Count the trials in the database, and return the number of the one that is next: the first queued, or a new one."""
@@ -193,16 +211,22 @@ def load_result(database: Database, name: str) -> ExperimentResult:
     """
     with storage_errors(database.path):
         try:
-            return _as_result(optuna.load_study(study_name=name, storage=database.storage))
+            return _as_result(
+                optuna.load_study(study_name=name, storage=database.storage)
+            )
         except KeyError:
             names = optuna.get_all_study_names(database.storage)
             known = ", ".join(names) or "none"
-            raise StorageError(f"{database.path} has no experiment {name!r}; it has {known}") from None
+            raise StorageError(
+                f"{database.path} has no experiment {name!r}; it has {known}"
+            ) from None
 
 
 def _open_study(database: Database, name: str, direction: Direction) -> optuna.Study:
     try:
-        return optuna.create_study(storage=database.storage, study_name=name, direction=direction)
+        return optuna.create_study(
+            storage=database.storage, study_name=name, direction=direction
+        )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=database.storage)
     recorded = study.direction.name.lower()
@@ -215,8 +239,14 @@ def _open_study(database: Database, name: str, direction: Direction) -> optuna.S
 
 
 def _as_result(study: optuna.Study) -> ExperimentResult:
-    direction: Direction = "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
-    return ExperimentResult(study.study_name, direction, tuple(map(_as_record, study.get_trials(deepcopy=False))))
+    direction: Direction = (
+        "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
+    )
+    return ExperimentResult(
+        study.study_name,
+        direction,
+        tuple(map(_as_record, study.get_trials(deepcopy=False))),
+    )
 
 
 def _as_record(trial: FrozenTrial) -> TrialRecord:
@@ -226,7 +256,11 @@ def _as_record(trial: FrozenTrial) -> TrialRecord:
         state=state,
         parameters=trial.params,
         value=trial.value if state == "completed" else None,
-        attributes={key: value for key, value in trial.user_attrs.items() if not key.startswith("orion:")},
+        attributes={
+            key: value
+            for key, value in trial.user_attrs.items()
+            if not key.startswith("orion:")
+        },
         failure=trial.user_attrs.get(_FAILURE) if state == "failed" else None,
         attempt=trial.user_attrs.get(_CLAIM, {}).get("attempt", 1),
         seconds=trial.duration.total_seconds() if trial.duration is not None else None,
