@@ -50,7 +50,7 @@ def main(database: str, seed: int) -> None:
         statements = (
             generator.randint(1, 40)
             if generator.random() < 0.3
-            else generator.randint(60, 320)
+            else generator.randint(50, 200)
         )
         child = os.fork()
         if child == 0:
