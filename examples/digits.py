@@ -1,7 +1,9 @@
-"""Tune a support-vector machine that reads handwritten digits (scikit-learn's own data set of 1797 images).
+"""Tune a support-vector machine that reads handwritten digits, on the data set that comes with scikit-learn.
 
-    orion-executor run -n digits examples/digits.py:objective --direction maximize \\
-        --space C='loguniform(1e-2, 1e4)' --space gamma='loguniform(1e-5, 1)' --space scale='choices([True, False])'
+From the project's folder, in one line:
+
+    orion-executor run -n digits examples/digits.py:objective --direction maximize --space C='loguniform(1e-2, 1e4)'
+    --space gamma='loguniform(1e-5, 1)' --space scale='choices([True, False])'
 """
 
 from sklearn.datasets import load_digits

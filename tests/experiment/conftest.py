@@ -60,6 +60,4 @@ def no_process_left(start: Start) -> Iterator[Callable[[int], None]]:
     _, alive = psutil.wait_procs(watched, timeout=10)
     for process in alive:
         process.kill()
-    assert not [process for process in alive if process.is_running()], (
-        "processes outlived their driver"
-    )
+    assert not [process for process in alive if process.is_running()], "processes outlived their driver"

@@ -38,20 +38,14 @@ def run(database: str, statements: int) -> None:
 
     event.listen(Engine, "before_cursor_execute", count)
     event.listen(Engine, "commit", count)
-    Experiment("crash", SPACE, database, seed=1).run(
-        objective, MAX_TRIALS, "single", progress=False
-    )
+    Experiment("crash", SPACE, database, seed=1).run(objective, MAX_TRIALS, "single", progress=False)
 
 
 def main(database: str, seed: int) -> None:
     generator = random.Random(seed)
     kills = 0
     while True:
-        statements = (
-            generator.randint(1, 40)
-            if generator.random() < 0.3
-            else generator.randint(50, 200)
-        )
+        statements = generator.randint(1, 40) if generator.random() < 0.3 else generator.randint(50, 200)
         child = os.fork()
         if child == 0:
             run(database, statements)
@@ -61,24 +55,9 @@ def main(database: str, seed: int) -> None:
             break
         assert os.WTERMSIG(status) == signal.SIGKILL, status
         kills += 1
-    Experiment("whole", SPACE, database, seed=1).run(
-        objective, MAX_TRIALS, "single", progress=False
-    )
-    experiments = {
-        name: Experiment(name, SPACE, database).result().trials
-        for name in ("crash", "whole")
-    }
-    print(
-        json.dumps(
-            {
-                "kills": kills,
-                **{
-                    name: list(map(vars, trials))
-                    for name, trials in experiments.items()
-                },
-            }
-        )
-    )
+    Experiment("whole", SPACE, database, seed=1).run(objective, MAX_TRIALS, "single", progress=False)
+    experiments = {name: Experiment(name, SPACE, database).result().trials for name in ("crash", "whole")}
+    json.dump({"kills": kills, **{name: list(map(vars, trials)) for name, trials in experiments.items()}}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -40,9 +40,7 @@ class Gate:
         (folder / "gated.py").write_text(GATED_OBJECTIVE)
         os.mkfifo(folder / "gate")
         os.mkfifo(folder / "waiting")
-        self.waiting = os.open(
-            folder / "waiting", os.O_RDWR
-        )  # for writing too, lest it is at its end in between
+        self.waiting = os.open(folder / "waiting", os.O_RDWR)  # for writing too, lest it is at its end in between
 
     def wait_for(self, trials: int, driver: subprocess.Popen[str]) -> None:
         """Block until that many trials wait at the gate."""

@@ -32,10 +32,7 @@ for line in sys.stdin:
 
 def other_driver(path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", OTHER_DRIVER, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", OTHER_DRIVER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -67,9 +64,7 @@ def test_a_driver_is_alive_until_its_process_is_killed(tmp_path: Path) -> None:
     lock.close()
 
 
-def test_a_driver_ends_with_its_run_and_not_only_with_its_process(
-    tmp_path: Path,
-) -> None:
+def test_a_driver_ends_with_its_run_and_not_only_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / "db.lock"
     first, second = DriverLock(path), DriverLock(path)
     with other_driver(path) as process:
@@ -79,9 +74,7 @@ def test_a_driver_ends_with_its_run_and_not_only_with_its_process(
         first.close()
         assert not second.is_alive(first.driver)
         assert ask(process, str(first.driver)) == "False"
-        assert (
-            ask(process, str(second.driver)) == "True"
-        )  # closing the first must not drop the second's lock
+        assert ask(process, str(second.driver)) == "True"  # closing the first must not drop the second's lock
         process.kill()
     second.close()
 

@@ -34,9 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*arguments: str) -> int:
     """Run an experiment with the arguments that matter in a test."""
-    return main(
-        ["run", "-n", "e", *arguments, "--executor", "single", "--max-trials", "3"]
-    )
+    return main(["run", "-n", "e", *arguments, "--executor", "single", "--max-trials", "3"])
 
 
 X = ("--space", "x=uniform(0, 1)")
@@ -75,10 +73,7 @@ def test_failed_trials_are_shown_and_the_exit_status_tells_when_none_completed(
 
 
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        run("cli_objective:objective", *X, "--direction", "maximize", "--seed", "1")
-        == 0
-    )
+    assert run("cli_objective:objective", *X, "--direction", "maximize", "--seed", "1") == 0
     capsys.readouterr()
     assert main(["show", "-n", "e"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -94,122 +89,33 @@ REFUSED = [
     (["fly"], "No such command 'fly'"),
     (["run", "--workers", "3"], "No such option"),
     (["run", "-n", "e", "cli_objective.py:objective"], "--space"),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", "--space", "x"],
-        "write NAME=PRIOR",
-    ),
+    (["run", "-n", "e", "cli_objective.py:objective", "--space", "x"], "write NAME=PRIOR"),
     (["run", "-n", "e", "cli_objective.py:objective", *X, *X], "given twice"),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", "--space", "x=unifrom(0, 1)"],
-        "did you mean uniform",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", "--space", "y=uniform(0, 1)"],
-        "'x'",
-    ),
+    (["run", "-n", "e", "cli_objective.py:objective", "--space", "x=unifrom(0, 1)"], "did you mean uniform"),
+    (["run", "-n", "e", "cli_objective.py:objective", "--space", "y=uniform(0, 1)"], "'x'"),
     (["run", "-n", "", "cli_objective.py:objective", *X], "needs a name"),
-    (
-        ["run", "-n", "e", "cli_objective.py:missing", *X],
-        "has no function 'missing'; it has objective, fails",
-    ),
+    (["run", "-n", "e", "cli_objective.py:missing", *X], "has no function 'missing'; it has objective, fails"),
     (["run", "-n", "e", "cli_objective.py:VALUE", *X], "is not a function"),
     (["run", "-n", "e", "missing.py:objective", *X], "no such file"),
     (["run", "-n", "e", "missing:objective", *X], "cannot be imported"),
     (["run", "-n", "e", "cli_objective.py", *X], "name the function too"),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "proces"],
-        "process",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--n-workers", "0"],
-        "n_workers",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--n-workers", "two"],
-        "'two' is not a valid integer",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--max-trials", "0"],
-        "max_trials",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--sampler", "magic"],
-        "the samplers are tpe, random",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--direction", "up"],
-        "'up' is not one of",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--trial-timeout", "-1"],
-        "positive number",
-    ),
-    (
-        [
-            "run",
-            "-n",
-            "e",
-            "cli_objective.py:objective",
-            *X,
-            "--executor",
-            "thread",
-            "--trial-timeout",
-            "1",
-        ],
-        "thread",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "text.db"],
-        "not a database",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "other.db"],
-        "something else",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "."],
-        "is a folder",
-    ),
-    (
-        [
-            "run",
-            "-n",
-            "e",
-            "cli_objective.py:objective",
-            *X,
-            "--storage",
-            "no/such/e.db",
-        ],
-        "folder does not exist",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "/proc/e.db"],
-        "/proc",
-    ),
-    (
-        [
-            "run",
-            "-n",
-            "e",
-            "cli_objective.py:objective",
-            *X,
-            "--storage",
-            "mysql://host/db",
-        ],
-        "SQLite",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "p.jpeg2"],
-        "must end in",
-    ),
-    (
-        ["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "no/p.png"],
-        "folder does not exist",
-    ),
-    (
-        ["run", "-n", "old", "cli_objective.py:objective", *X, "--storage", "old.db"],
-        "another search space",
-    ),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "proces"], "process"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--n-workers", "0"], "n_workers"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--n-workers", "two"], "'two' is not a valid integer"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--max-trials", "0"], "max_trials"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--sampler", "magic"], "the samplers are tpe, random"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--direction", "up"], "'up' is not one of"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--trial-timeout", "-1"], "positive number"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "thread", "--trial-timeout", "1"], "thread"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "text.db"], "not a database"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "other.db"], "something else"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "."], "is a folder"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "no/such/e.db"], "folder does not exist"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "/proc/e.db"], "/proc"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "mysql://host/db"], "SQLite"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "p.jpeg2"], "must end in"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "no/p.png"], "folder does not exist"),
+    (["run", "-n", "old", "cli_objective.py:objective", *X, "--storage", "old.db"], "another search space"),
     (["show"], "Missing option"),
     (["show", "-n", "e"], "no such file"),
     (["show", "-n", "e", "--storage", "old.db"], "has no experiment 'e'; it has old"),
@@ -219,21 +125,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("arguments", "reason"), REFUSED)
 def test_what_cannot_be_done_is_refused_with_one_clear_line(
-    arguments: list[str],
-    reason: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "text.db").write_text(
-        "no database, but a text that is longer than the header of one" * 30
-    )
+    (tmp_path / "text.db").write_text("no database, but a text that is longer than the header of one" * 30)
     with sqlite3.connect("other.db") as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
     connection.close()
     if "old.db" in arguments:
-        Experiment("old", {"x": "uniform(0, 2)"}, "old.db").run(
-            abs_of_x, 2, "single", progress=False
-        )
+        Experiment("old", {"x": "uniform(0, 2)"}, "old.db").run(abs_of_x, 2, "single", progress=False)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("*.db")}
 
     assert main(arguments) == 2
@@ -242,9 +141,7 @@ def test_what_cannot_be_done_is_refused_with_one_clear_line(
     line, *caret = captured.err.splitlines()
     assert line.startswith("orion-executor: ")
     assert reason in line
-    assert len(caret) == (
-        2 if "unifrom" in reason or "unifrom" in str(arguments) else 0
-    )
+    assert len(caret) == (2 if "unifrom" in reason or "unifrom" in str(arguments) else 0)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.db")} == before
 
 
@@ -253,9 +150,7 @@ def abs_of_x(x: float) -> float:
 
 
 def test_a_refusal_in_a_process_of_its_own_has_no_traceback(start: Start) -> None:
-    process = start(
-        "run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "nothing"
-    )
+    process = start("run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "nothing")
     output, log = process.communicate()
     assert process.returncode == 2
     assert output == ""
@@ -265,18 +160,13 @@ def test_a_refusal_in_a_process_of_its_own_has_no_traceback(start: Start) -> Non
 HEAVY = ("optuna", "sqlalchemy", "rich", "matplotlib", "numpy", "orion.executor.base")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["show", "--help"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["show", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys; from orion.experiment.cli.app import main; status = main(sys.argv[1:]);"
         f"assert not [name for name in {HEAVY} if name in sys.modules]; sys.exit(status)"
     )
     help_text = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", script, *arguments], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     assert help_text.startswith("Usage: orion-executor")

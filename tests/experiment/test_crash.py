@@ -18,10 +18,7 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
     """After any number of kills the experiment has the same trials as one that was never killed."""
     script = Path(__file__).with_name("crash_driver.py")
     output = subprocess.run(
-        [sys.executable, script, tmp_path / "e.db", "1"],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, script, tmp_path / "e.db", "1"], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     found = json.loads(output)
     assert found["kills"] >= 10
@@ -37,16 +34,7 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
 def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
     gate: Gate, start: Start, no_process_left: Callable[[int], None], tmp_path: Path
 ) -> None:
-    command = (
-        "run",
-        "-n",
-        "e",
-        "gated.py:objective",
-        "--space",
-        "x=uniform(0, 1)",
-        "--n-workers",
-        "2",
-    )
+    command = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
     driver = start(*command, "--max-trials", "12")
     gate.wait_for(2, driver)
     no_process_left(driver.pid)
@@ -58,38 +46,19 @@ def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
     again = start(*command, "--max-trials", "12")
     output, log = again.communicate()
     assert again.returncode == 0, log
-    assert log.startswith(
-        "e: continuing: 4 of 12 done, 2 interrupted trials queued again\n[5/12]"
-    )
+    assert log.startswith("e: continuing: 4 of 12 done, 2 interrupted trials queued again\n[5/12]")
     assert output.startswith("e: 12 completed")
 
-    trials = (
-        Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db")
-        .result()
-        .trials
-    )
+    trials = Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db").result().trials
     assert [trial.number for trial in trials] == list(range(12))
     assert [trial.attempt for trial in trials] == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1]
     calls = sorted(gate.calls())
-    twice = sorted(
-        repr(trial.parameters["x"]) for trial in trials if trial.attempt == 2
-    )
+    twice = sorted(repr(trial.parameters["x"]) for trial in trials if trial.attempt == 2)
     assert calls == sorted([*(repr(trial.parameters["x"]) for trial in trials), *twice])
 
 
-def test_a_living_driver_keeps_its_trials(
-    gate: Gate, start: Start, tmp_path: Path
-) -> None:
-    command = (
-        "run",
-        "-n",
-        "e",
-        "gated.py:objective",
-        "--space",
-        "x=uniform(0, 1)",
-        "--n-workers",
-        "2",
-    )
+def test_a_living_driver_keeps_its_trials(gate: Gate, start: Start, tmp_path: Path) -> None:
+    command = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
     driver = start(*command, "--max-trials", "6")
     gate.wait_for(2, driver)
     second = start(*command, "--max-trials", "6")

@@ -14,23 +14,12 @@ from orion.experiment import Experiment
 from orion.experiment.interrupts import Interrupts
 from tests.experiment.drivers import Gate, Start
 
-COMMAND = (
-    "run",
-    "-n",
-    "e",
-    "gated.py:objective",
-    "--space",
-    "x=uniform(0, 1)",
-    "--n-workers",
-    "2",
-)
+COMMAND = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")
 
 
 def interrupt(driver: subprocess.Popen[str], number: int) -> None:
     if number == signal.SIGINT:
-        os.killpg(
-            driver.pid, number
-        )  # as a terminal does: to every process of the group
+        os.killpg(driver.pid, number)  # as a terminal does: to every process of the group
     else:
         driver.send_signal(number)
 
@@ -38,12 +27,7 @@ def interrupt(driver: subprocess.Popen[str], number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("engine", ["process", "thread"])
 def test_an_interrupted_run_can_be_resumed(
-    number: int,
-    engine: str,
-    gate: Gate,
-    start: Start,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
+    number: int, engine: str, gate: Gate, start: Start, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     driver = start(*COMMAND, "--max-trials", "8", "--executor", engine)
     gate.wait_for(2, driver)
@@ -68,14 +52,10 @@ def test_an_interrupted_run_can_be_resumed(
     again = start(*COMMAND, "--max-trials", "8", "--executor", engine)
     output, log = again.communicate()
     assert again.returncode == 0, log
-    assert log.startswith(
-        "e: continuing: 4 of 8 done, 2 interrupted trials queued again\n[5/8]"
-    )
+    assert log.startswith("e: continuing: 4 of 8 done, 2 interrupted trials queued again\n[5/8]")
     after = experiment.result()
     assert after.counts == {"completed": 8}
-    assert [trial.parameters for trial in after.trials[:6]] == [
-        trial.parameters for trial in before.trials
-    ]
+    assert [trial.parameters for trial in after.trials[:6]] == [trial.parameters for trial in before.trials]
     assert [trial.attempt for trial in after.trials] == [1, 1, 1, 1, 2, 2, 1, 1]
 
 
@@ -91,15 +71,16 @@ def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
 
 
 def test_signals_are_held_back_and_raised_afterwards() -> None:
-    reached = []
-    with (
-        Interrupts.taken() as interrupts,
-        pytest.raises(KeyboardInterrupt),
-        interrupts.held(),
-    ):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGTERM)
-        reached.append("end")
+    def work(interrupts: Interrupts) -> None:
+        with interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            reached.append("end")
+        reached.append("after")
+
+    reached: list[str] = []
+    with Interrupts.taken() as interrupts, pytest.raises(KeyboardInterrupt):
+        work(interrupts)
     assert reached == ["end"]
 
 
@@ -117,9 +98,7 @@ def test_the_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with Interrupts.taken():
         assert signal.getsignal(signal.SIGINT) is not before[0]
-    assert [
-        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
-    ] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

@@ -38,9 +38,7 @@ def test_a_relative_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert load_objective("relative_objective.py:f")(x=2) == 2
 
 
-def test_a_module_in_the_current_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_module_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "package_here").mkdir()
     (tmp_path / "package_here" / "training.py").write_text("def f(x): return x\n")
     monkeypatch.chdir(tmp_path)

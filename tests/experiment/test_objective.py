@@ -16,16 +16,7 @@ from orion.experiment.objective import check_objective, evaluate, measured
 
 
 @pytest.mark.parametrize(
-    "result",
-    [
-        3,
-        3.0,
-        np.float32(3),
-        np.int64(3),
-        np.array(3.0),
-        np.array([3.0]),
-        decimal.Decimal(3),
-    ],
+    "result", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0), np.array([3.0]), decimal.Decimal(3)]
 )
 def test_numbers_of_all_kinds(result: object) -> None:
     value, attributes = measured(result)
@@ -53,9 +44,7 @@ def test_numbers_of_all_kinds(result: object) -> None:
         ({"objective": "x"}, "under the key 'objective', 'x' (str)"),
     ],
 )
-def test_what_is_no_finite_number_is_a_failure_with_a_reason(
-    result: object, reason: str
-) -> None:
+def test_what_is_no_finite_number_is_a_failure_with_a_reason(result: object, reason: str) -> None:
     with pytest.raises(InvalidResult) as caught:
         measured(result)
     assert reason in str(caught.value)
@@ -73,13 +62,7 @@ def test_the_rest_of_a_mapping_are_attributes_that_json_can_hold() -> None:
         }
     )
     assert value == 1.0
-    assert attributes == {
-        "n": 3,
-        "curve": [0, 1, 2],
-        "note": "é",
-        "model": "<class 'object'>",
-        "7": [1, [2]],
-    }
+    assert attributes == {"n": 3, "curve": [0, 1, 2], "note": "é", "model": "<class 'object'>", "7": [1, [2]]}
     json.dumps(attributes)
 
 
@@ -121,15 +104,7 @@ def positional(x: float, /) -> float:
 
 
 @pytest.mark.parametrize(
-    "objective",
-    [
-        Model().method,
-        Model(),
-        takes_keywords,
-        with_default,
-        lambda x: x,
-        functools.partial(takes_two, y=1),
-    ],
+    "objective", [Model().method, Model(), takes_keywords, with_default, lambda x: x, functools.partial(takes_two, y=1)]
 )
 def test_callables_that_take_the_parameters(objective: Callable[..., Any]) -> None:
     check_objective(objective, {"x": 0})
@@ -146,9 +121,7 @@ def test_callables_that_take_the_parameters(objective: Callable[..., Any]) -> No
         (coroutine, "async"),
     ],
 )
-def test_what_cannot_be_called_with_the_parameters_is_refused(
-    objective: Any, reason: str
-) -> None:
+def test_what_cannot_be_called_with_the_parameters_is_refused(objective: Any, reason: str) -> None:
     with pytest.raises(ObjectiveError) as caught:
         check_objective(objective, {"x": 0})
     assert reason in str(caught.value)

@@ -31,9 +31,7 @@ def test_a_seed_gives_the_same_suggestions(name: str) -> None:
 
 
 def test_without_a_seed_they_differ() -> None:
-    assert suggestions(Samplers("random", None, {}), 5) != suggestions(
-        Samplers("random", None, {}), 5
-    )
+    assert suggestions(Samplers("random", None, {}), 5) != suggestions(Samplers("random", None, {}), 5)
 
 
 def test_an_optuna_sampler_is_used_as_it_is() -> None:
@@ -50,9 +48,7 @@ def test_rounded_values_are_recorded_rounded(name: str) -> None:
 
 
 def test_rounding_stays_within_the_bounds(tmp_path: Path) -> None:
-    experiment = Experiment(
-        "e", {"x": "uniform(0.1234, 0.1245, precision=2)"}, tmp_path / "e.db", seed=1
-    )
+    experiment = Experiment("e", {"x": "uniform(0.1234, 0.1245, precision=2)"}, tmp_path / "e.db", seed=1)
     result = experiment.run(lambda x: x, 5, "single", progress=False)
     assert {trial.parameters["x"] for trial in result.trials} == {0.1234}
 
@@ -67,9 +63,7 @@ def test_rounding_stays_within_the_bounds(tmp_path: Path) -> None:
         ("tpe", True, "the seed is a whole number"),
     ],
 )
-def test_what_is_no_sampler_or_seed_is_refused(
-    sampler: object, seed: object, reason: str
-) -> None:
+def test_what_is_no_sampler_or_seed_is_refused(sampler: object, seed: object, reason: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         Samplers(sampler, seed, {})  # type: ignore[arg-type]  # on purpose
     assert reason in str(caught.value)

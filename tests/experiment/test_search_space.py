@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from optuna.distributions import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from orion.experiment import SpaceError
 from orion.experiment.search_space import SearchSpace
@@ -35,24 +31,13 @@ def test_notation_and_distributions_mix() -> None:
 
 
 def test_an_error_names_the_parameter() -> None:
-    with pytest.raises(
-        SpaceError, match="parameter 'lr': there is no prior 'log'"
-    ) as caught:
+    with pytest.raises(SpaceError, match="parameter 'lr': there is no prior 'log'") as caught:
         SearchSpace.build({"x": "uniform(0, 1)", "lr": "log(1)"})
     assert caught.value.text == "log(1)"
 
 
 @pytest.mark.parametrize(
-    "space",
-    [
-        {},
-        [],
-        None,
-        "uniform(0, 1)",
-        {"x": 3},
-        {"": "uniform(0, 1)"},
-        {1: "uniform(0, 1)"},
-    ],
+    "space", [{}, [], None, "uniform(0, 1)", {"x": 3}, {"": "uniform(0, 1)"}, {1: "uniform(0, 1)"}]
 )
 def test_what_is_no_space_is_refused(space: object) -> None:
     with pytest.raises(SpaceError):
@@ -70,12 +55,8 @@ def test_the_same_space_written_otherwise_is_the_same() -> None:
 
 
 def test_differences_are_named() -> None:
-    old = SearchSpace.build(
-        {"x": "uniform(0, 1)", "y": "uniform(0, 1)", "z": "uniform(0, 1)"}
-    )
-    new = SearchSpace.build(
-        {"x": "uniform(0, 2)", "y": "uniform(0, 1, precision=2)", "w": "randint(0, 3)"}
-    )
+    old = SearchSpace.build({"x": "uniform(0, 1)", "y": "uniform(0, 1)", "z": "uniform(0, 1)"})
+    new = SearchSpace.build({"x": "uniform(0, 2)", "y": "uniform(0, 1, precision=2)", "w": "randint(0, 3)"})
     assert new.differences(recorded(old)) == [
         "w is new",
         "z is missing",

@@ -26,9 +26,7 @@ NOBODY = 65534
         (Path("b.db"), "b.db"),
     ],
 )
-def test_paths_and_urls(
-    location: str | Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_and_urls(location: str | Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert sqlite_path(location) == tmp_path / file
 
@@ -37,10 +35,7 @@ def test_an_absolute_url(tmp_path: Path) -> None:
     assert sqlite_path(f"sqlite:///{tmp_path}/a.db") == tmp_path / "a.db"
 
 
-@pytest.mark.parametrize(
-    "location",
-    ["postgresql://host/db", "sqlite://", "sqlite:///:memory:", ":memory:", ""],
-)
+@pytest.mark.parametrize("location", ["postgresql://host/db", "sqlite://", "sqlite:///:memory:", ":memory:", ""])
 def test_what_is_no_file_is_refused(location: str) -> None:
     with pytest.raises(StorageError):
         sqlite_path(location)
@@ -52,10 +47,7 @@ def test_the_database_is_made_and_closed_without_a_trace(tmp_path: Path) -> None
     assert database.storage.get_all_studies() == []
     database.close()
     assert sorted(os.listdir("/proc/self/fd")) == before
-    assert sorted(os.listdir(tmp_path)) == [
-        "odd {name}?x=1%20.db",
-        "odd {name}?x=1%20.db.lock",
-    ]
+    assert sorted(os.listdir(tmp_path)) == ["odd {name}?x=1%20.db", "odd {name}?x=1%20.db.lock"]
 
 
 def test_a_commit_is_on_disk_and_readers_do_not_block(tmp_path: Path) -> None:
@@ -69,9 +61,7 @@ def test_a_commit_is_on_disk_and_readers_do_not_block(tmp_path: Path) -> None:
 
 def bad_files(folder: Path) -> dict[str, str]:
     """Make files that are no database of experiments; return name and reason."""
-    (folder / "text.db").write_text(
-        "this is a text, and not a short one, which SQLite might take for a header" * 20
-    )
+    (folder / "text.db").write_text("this is a text, and not a short one, which SQLite might take for a header" * 20)
     (folder / "folder.db").mkdir()
     with sqlite3.connect(folder / "other.db") as connection:
         connection.execute("CREATE TABLE bookmarks (url TEXT)")
@@ -96,9 +86,7 @@ def test_bad_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
         file = tmp_path / name
         before = file.read_bytes() if file.is_file() else None
         with pytest.raises(StorageError) as caught:
-            Experiment("e", {"x": "uniform(0, 1)"}, file).run(
-                lambda x: x, 1, "single", progress=False
-            )
+            Experiment("e", {"x": "uniform(0, 1)"}, file).run(lambda x: x, 1, "single", progress=False)
         assert reason in str(caught.value), name
         assert "\n" not in str(caught.value)
         assert (file.read_bytes() if file.is_file() else None) == before
@@ -106,7 +94,7 @@ def test_bad_files_are_refused_and_left_as_they_are(tmp_path: Path) -> None:
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A folder, while the test runs as a user whom file permissions bind."""
+    """Return a folder, while the test runs as a user whom file permissions bind."""
     root = os.geteuid() == 0
     with tempfile.TemporaryDirectory() as folder:
         if root:

@@ -1,6 +1,7 @@
 """Search for the parameters of a function, on any engine of :mod:`orion.executor`, with nothing lost.
 
-The names below are loaded when first used: every worker process imports this package, and needs none of what they bring.
+The names below are loaded when first used: every worker process imports this package and needs none of what they
+bring.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(
-        import_module(_MODULES.get(name, "orion.experiment.errors")), name
-    )
+    value = globals()[name] = getattr(import_module(_MODULES.get(name, "orion.experiment.errors")), name)
     return value
 
 

@@ -1,9 +1,9 @@
 """Which driver works on which trial, when several share a database or one was killed.
 
-Every running driver holds a lock on one byte, of its own choice, in a file beside the database. The kernel gives the lock
-up when the process ends, however it ends, so a driver is alive exactly as long as its byte is locked: process
-numbers, which are used again and differ between containers, are not involved. Byte 0 is the lock under which trials are
-claimed and taken back. SQLite relies on the same kind of lock, so wherever the database works, this does.
+Every running driver holds a lock on one byte, of its own choice, in a file beside the database. The kernel gives the
+lock up when the process ends, however it ends, so a driver is alive exactly as long as its byte is locked: process
+numbers, which are used again and differ between containers, are not involved. Byte 0 is the lock under which trials
+are claimed and taken back. SQLite relies on the same kind of lock, so wherever the database works, this does.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ class _LockFile:
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self.mutex = threading.Lock()
-        self.drivers: set[int] = (
-            set()
-        )  # of this process, whose own locks never conflict
+        self.drivers: set[int] = set()  # of this process, whose own locks never conflict
 
 
 class DriverLock:

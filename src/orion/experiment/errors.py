@@ -63,9 +63,7 @@ class SpaceError(ExperimentError, ValueError):
     def __str__(self) -> str:
         if not self.text:
             return self.reason
-        shown = "".join(
-            character if character.isprintable() else " " for character in self.text
-        )
+        shown = "".join(character if character.isprintable() else " " for character in self.text)
         return f"{self.reason}\n  {shown}\n  {' ' * self.position}^"
 
 

@@ -69,9 +69,7 @@ class Experiment:
         if not isinstance(name, str) or not name.strip():
             raise ArgumentError(f"an experiment needs a name, not {name!r}")
         if direction not in ("minimize", "maximize"):
-            raise ArgumentError(
-                f"the direction is minimize or maximize, not {direction!r}"
-            )
+            raise ArgumentError(f"the direction is minimize or maximize, not {direction!r}")
         self.name = name
         self.storage = storage
         self.direction: Direction = direction
@@ -90,8 +88,8 @@ class Experiment:
     ) -> ExperimentResult:
         """Run trials until the experiment has ``max_trials`` finished ones, those of earlier runs included.
 
-        Each trial is recorded when it ends, before the next one is asked for. A trial fails, and the others go on, if the
-        objective raises, loses its worker, or returns no finite number; failed trials count as finished.
+        Each trial is recorded when it ends, before the next one is asked for. A trial fails, and the others go on, if
+        the objective raises, loses its worker, or returns no finite number; failed trials count as finished.
 
         On Ctrl-C or SIGTERM nothing new starts, results that have arrived are recorded, running trials are
         stopped and queued for the next run.
@@ -106,7 +104,8 @@ class Experiment:
         executor
             The name of an engine, or an executor, which is left open.
         n_workers
-            How many trials run at a time; ``-1`` means one for every CPU. An executor that is given brings its own number.
+            How many trials run at a time; ``-1`` means one for every CPU. An executor that is given brings its own
+            number.
         trial_timeout
             Seconds after which a trial is stopped and fails.
         progress
@@ -122,14 +121,8 @@ class Experiment:
             After Ctrl-C or SIGTERM. It is a ``KeyboardInterrupt``.
         """
         check_objective(objective, self._space.distributions)
-        if (
-            isinstance(max_trials, bool)
-            or not isinstance(max_trials, int)
-            or max_trials < 1
-        ):
-            raise ArgumentError(
-                f"max_trials is a whole number from 1 on, not {max_trials!r}"
-            )
+        if isinstance(max_trials, bool) or not isinstance(max_trials, int) or max_trials < 1:
+            raise ArgumentError(f"max_trials is a whole number from 1 on, not {max_trials!r}")
         with Interrupts.taken() as interrupts, ExitStack() as stack:
             with interrupts.held():
                 owned = not isinstance(executor, BaseExecutor)
@@ -140,30 +133,21 @@ class Experiment:
                 stack.callback(database.close)
                 if owned:  # before the database: while our mark of life stands, no other driver takes our trials
                     stack.callback(engine.close)
-            trials = Trials(
-                database, self.name, self._space, self._samplers, self.direction
-            )
+            trials = Trials(database, self.name, self._space, self._samplers, self.direction)
             interrupted = trials.take_back()
             reporter = make_reporter(progress)
             stack.callback(reporter.close)
             standing = Progress(trials.result(), max_trials, reporter)
             standing.started(trials.tally, interrupted)
             runner = Runner(
-                trials,
-                engine,
-                objective,
-                trial_timeout=trial_timeout,
-                progress=standing,
-                interrupts=interrupts,
+                trials, engine, objective, trial_timeout=trial_timeout, progress=standing, interrupts=interrupts
             )
             try:
                 runner.run()
             except KeyboardInterrupt:
                 with interrupts.held():
                     requeued = runner.stop(engine.close if owned else None)
-                raise ExperimentInterrupted(
-                    trials.tally.done, max_trials, requeued
-                ) from None
+                raise ExperimentInterrupted(trials.tally.done, max_trials, requeued) from None
             except BaseException:
                 runner.abandon()
                 raise
@@ -184,21 +168,13 @@ class Experiment:
             database.close()
 
 
-def _engine(
-    executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None
-) -> BaseExecutor:
+def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None) -> BaseExecutor:
     """Return the executor to use, after checking that it can do what is asked."""
-    if trial_timeout is not None and not (
-        trial_timeout > 0 and math.isfinite(trial_timeout)
-    ):
-        raise ArgumentError(
-            f"the time limit of a trial is a positive number of seconds, not {trial_timeout!r}"
-        )
+    if trial_timeout is not None and not (trial_timeout > 0 and math.isfinite(trial_timeout)):
+        raise ArgumentError(f"the time limit of a trial is a positive number of seconds, not {trial_timeout!r}")
     if isinstance(executor, BaseExecutor):
         if n_workers != -1:
-            raise ArgumentError(
-                "n_workers goes with the name of an engine; an executor has its workers already"
-            )
+            raise ArgumentError("n_workers goes with the name of an engine; an executor has its workers already")
         engine = executor
     else:
         try:

@@ -31,9 +31,7 @@ class Interrupts:
         try:
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
-                    if (
-                        signal.getsignal(number) is not signal.SIG_IGN
-                    ):  # as a shell does for its background jobs
+                    if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell does for its background jobs
                         previous[number] = signal.signal(number, interrupts._on_signal)
             yield interrupts
         finally:
@@ -42,7 +40,7 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold signals back; the first one is raised on leaving, a second one is ignored, the third is never held back."""
+        """Hold signals back: the first is raised on leaving, the second is ignored, the third is raised at once."""
         before = self.received
         self._held = True
         try:
@@ -52,7 +50,7 @@ class Interrupts:
         if self.received and not before:
             raise KeyboardInterrupt
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.received += 1
         if not self._held or self.received >= _PATIENCE:
             raise KeyboardInterrupt

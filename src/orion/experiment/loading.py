@@ -29,25 +29,17 @@ def load_objective(target: str) -> Objective:
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
-        raise ObjectiveError(
-            f"{target!r}: name the function too, as in file.py:function or module:function"
-        )
+        raise ObjectiveError(f"{target!r}: name the function too, as in file.py:function or module:function")
     looks_like_file = place.endswith(".py") or os.sep in place
     module = _load_file(Path(place)) if looks_like_file else _load_module(place, place)
     try:
         function: Objective = getattr(module, name)
     except AttributeError:
-        functions = [
-            key
-            for key, value in vars(module).items()
-            if callable(value) and not key.startswith("_")
-        ]
+        functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         known = f"; it has {', '.join(functions[:8])}" if functions else ""
         raise ObjectiveError(f"{place} has no function {name!r}{known}") from None
     if not callable(function):
-        raise ObjectiveError(
-            f"{target} is not a function but {type(function).__name__}"
-        )
+        raise ObjectiveError(f"{target} is not a function but {type(function).__name__}")
     return function
 
 
@@ -58,15 +50,11 @@ def _load_file(path: Path) -> ModuleType:
     known = sys.modules.get(path.stem)
     taken = path.stem in sys.stdlib_module_names and path.stem != "test"
     if taken or "." in path.stem or (known is not None and not _is_from(known, path)):
-        raise ObjectiveError(
-            f"{path}: its name would hide the module {path.stem!r}; rename the file"
-        )
+        raise ObjectiveError(f"{path}: its name would hide the module {path.stem!r}; rename the file")
     _put_first(path.parent)
     module = _load_module(path.stem, str(path))
     if not _is_from(module, path):
-        raise ObjectiveError(
-            f"{path}: importing {path.stem!r} finds {module.__file__} instead; rename the file"
-        )
+        raise ObjectiveError(f"{path}: importing {path.stem!r} finds {module.__file__} instead; rename the file")
     return module
 
 
@@ -78,9 +66,7 @@ def _load_module(name: str, shown: str) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the user's file may do anything, also exit
-        raise ObjectiveError(
-            f"{shown} cannot be imported: {_describe(error, shown)}"
-        ) from error
+        raise ObjectiveError(f"{shown} cannot be imported: {_describe(error, shown)}") from error
 
 
 def _describe(error: BaseException, file: str) -> str:
@@ -92,9 +78,7 @@ def _describe(error: BaseException, file: str) -> str:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" + (
-        f" (line {line})" if line is not None else ""
-    )
+    return f"{type(error).__name__}: {text}" + (f" (line {line})" if line is not None else "")
 
 
 def _is_from(module: ModuleType, path: Path) -> bool:

@@ -15,17 +15,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from orion.experiment.errors import SpaceError
 
-__all__ = [
-    "MISSING",
-    "Choice",
-    "ChoicesPrior",
-    "FloatPrior",
-    "IntPrior",
-    "Parameter",
-    "parse",
-]
+__all__ = ["MISSING", "Choice", "ChoicesPrior", "FloatPrior", "IntPrior", "Parameter", "parse"]
 
-Choice: TypeAlias = None | bool | int | float | str
+Choice: TypeAlias = bool | int | float | str | None
 
 MISSING: Any = object()
 """Stands for a default that was not given; ``None`` may be a choice."""
@@ -46,6 +38,7 @@ class FloatPrior:
     precision: int | None = None
 
     def contains(self, value: Any) -> bool:
+        """Return whether ``value`` could be drawn."""
         return is_finite_number(value) and self.low <= value <= self.high
 
 
@@ -58,11 +51,8 @@ class IntPrior:
     log: bool = False
 
     def contains(self, value: Any) -> bool:
-        return (
-            is_finite_number(value)
-            and value == int(value)
-            and self.low <= value <= self.high
-        )
+        """Return whether ``value`` could be drawn."""
+        return is_finite_number(value) and value == int(value) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
@@ -72,6 +62,7 @@ class ChoicesPrior:
     choices: tuple[Choice, ...]
 
     def contains(self, value: Any) -> bool:
+        """Return whether ``value`` could be drawn."""
         return value in self.choices
 
 
@@ -108,42 +99,25 @@ def parse(text: str) -> Parameter:
     if default is MISSING:
         return parameter
     if not prior.contains(default):
-        call.fail(
-            f"the default value {default!r} is not in the range of the prior",
-            "default_value",
-        )
+        call.fail(f"the default value {default!r} is not in the range of the prior", "default_value")
     if isinstance(prior, ChoicesPrior):
         return parameter
-    return Parameter(
-        prior, float(default) if isinstance(prior, FloatPrior) else int(default)
-    )
+    return Parameter(prior, float(default) if isinstance(prior, FloatPrior) else int(default))
 
 
 def _parse_call(text: str) -> ast.Call:
     """Return the syntax tree of a call of a known prior."""
     for position, character in enumerate(text):
         if not character.isprintable():
-            raise SpaceError(
-                f"the character {character!r} does not belong in a prior",
-                text,
-                position,
-            )
+            raise SpaceError(f"the character {character!r} does not belong in a prior", text, position)
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # Python's remarks on odd literals would go to stderr
+        with warnings.catch_warnings():  # Python's remarks on odd literals would go to stderr
             warnings.simplefilter("ignore")
             tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         position = min(max((error.offset or 1) - 1, 0), len(text))
-        raise SpaceError(
-            f"not a prior such as uniform(0, 1): {error.msg}", text, position
-        ) from None
-    except (
-        ValueError,
-        RecursionError,
-        MemoryError,
-    ):  # odd characters; nested too deeply
+        raise SpaceError(f"not a prior such as uniform(0, 1): {error.msg}", text, position) from None
+    except (ValueError, RecursionError, MemoryError):  # odd characters; nested too deeply
         raise SpaceError("not a prior such as uniform(0, 1)", text, 0) from None
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
         raise SpaceError("not a prior such as uniform(0, 1)", text, 0)
@@ -152,11 +126,7 @@ def _parse_call(text: str) -> ast.Call:
         raise SpaceError(f"{name} is not supported: {_REFUSED[name]}", text, 0)
     if name not in _PRIORS:
         close = difflib.get_close_matches(name, _PRIORS, n=1)
-        hint = (
-            f"did you mean {close[0]}?"
-            if close
-            else f"the priors are {', '.join(_PRIORS)}"
-        )
+        hint = f"did you mean {close[0]}?" if close else f"the priors are {', '.join(_PRIORS)}"
         raise SpaceError(f"there is no prior {name!r}; {hint}", text, 0)
     return tree
 
@@ -173,9 +143,7 @@ class _Call:
         self._at: dict[str, int] = {}
         for keyword in tree.keywords:
             if keyword.arg is None:
-                raise SpaceError(
-                    "a prior takes no **arguments", text, self._index(keyword)
-                )
+                raise SpaceError("a prior takes no **arguments", text, self._index(keyword))
             self.keywords[keyword.arg] = keyword.value
             self._at[keyword.arg] = self._index(keyword)
 
@@ -183,21 +151,12 @@ class _Call:
         """Return the values of the named arguments, after checking that there are no others."""
         if len(self.positional) > len(required):
             extra = self.positional[len(required)]
-            self._raise(
-                f"{self.name} takes {len(required)} bounds, and this is one more",
-                self._index(extra),
-            )
+            self._raise(f"{self.name} takes {len(required)} bounds, and this is one more", self._index(extra))
         for name in self.keywords:
             if name == "shape":
-                self.fail(
-                    "arrays are not supported: give each element a name of its own",
-                    name,
-                )
+                self.fail("arrays are not supported: give each element a name of its own", name)
             if name not in (*required, *optional):
-                self.fail(
-                    f"{self.name} has no option {name!r}; it takes {', '.join((*required, *optional))}",
-                    name,
-                )
+                self.fail(f"{self.name} has no option {name!r}; it takes {', '.join((*required, *optional))}", name)
         nodes = dict(zip(required, self.positional, strict=False))
         for name, node in self.keywords.items():
             if name in nodes:
@@ -205,34 +164,19 @@ class _Call:
             nodes[name] = node
         for name in required:
             if name not in nodes:
-                self._raise(
-                    f"{self.name} needs {' and '.join(required)}; {name} is missing",
-                    len(self.text) - 1,
-                )
-        self._at.update(
-            {
-                name: self._index(node)
-                for name, node in nodes.items()
-                if name not in self._at
-            }
-        )
+                self._raise(f"{self.name} needs {' and '.join(required)}; {name} is missing", len(self.text) - 1)
+        self._at.update({name: self._index(node) for name, node in nodes.items() if name not in self._at})
         return {name: self.literal(node) for name, node in nodes.items()}
 
     def literal(self, node: ast.expr) -> Any:
         """Return the value of a literal."""
         for part in ast.walk(node):
             if isinstance(part, ast.Name):
-                self._raise(
-                    f"{part.id} is not a value; write {part.id!r} for text",
-                    self._index(part),
-                )
+                self._raise(f"{part.id} is not a value; write {part.id!r} for text", self._index(part))
         try:
             return ast.literal_eval(node)
         except (ValueError, TypeError, RecursionError, MemoryError):
-            self._raise(
-                "not a plain number, text, True, False, None or list of these",
-                self._index(node),
-            )
+            self._raise("not a plain number, text, True, False, None or list of these", self._index(node))
 
     def fail(self, reason: str, argument: str) -> NoReturn:
         """Raise a ``SpaceError`` that points at an argument."""
@@ -281,25 +225,16 @@ def _choices(call: _Call) -> Parameter:
     default = call.bind((), ("default_value",)).get("default_value", MISSING)
     if len(nodes) == 1:
         if isinstance(nodes[0], ast.Dict):
-            call.fail_at(
-                "choices are drawn with equal probability; give them as a list",
-                nodes[0],
-            )
+            call.fail_at("choices are drawn with equal probability; give them as a list", nodes[0])
         if isinstance(nodes[0], ast.List | ast.Tuple):
             nodes = nodes[0].elts
     if not nodes:
-        raise SpaceError(
-            "choices needs at least one value", call.text, len(call.text) - 1
-        )
+        raise SpaceError("choices needs at least one value", call.text, len(call.text) - 1)
     choices: list[Choice] = []
     for node in nodes:
         value = call.literal(node)
-        if not (
-            value is None or isinstance(value, str | bool) or is_finite_number(value)
-        ):
-            call.fail_at(
-                "a choice is a text, a finite number, True, False or None", node
-            )
+        if not (value is None or isinstance(value, str | bool) or is_finite_number(value)):
+            call.fail_at("a choice is a text, a finite number, True, False or None", node)
         if value in choices:
             call.fail_at(f"{value!r} is the same as an earlier choice", node)
         choices.append(value)
@@ -332,11 +267,7 @@ def _precision(call: _Call, values: dict[str, Any]) -> int | None:
 def is_finite_number(value: object) -> bool:
     """Return whether ``value`` is a finite number, and one that a float can stand for."""
     try:
-        return (
-            not isinstance(value, bool)
-            and isinstance(value, int | float)
-            and math.isfinite(value)
-        )
+        return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
     except OverflowError:
         return False
 

@@ -28,14 +28,10 @@ def check_objective(objective: Objective, parameters: Mapping[str, object]) -> N
         If it is not callable, or does not take them.
     """
     if not callable(objective):
-        raise ObjectiveError(
-            f"the objective must be a function of the parameters; {objective!r} is not callable"
-        )
+        raise ObjectiveError(f"the objective must be a function of the parameters; {objective!r} is not callable")
     name = getattr(objective, "__name__", repr(objective))
     if inspect.iscoroutinefunction(objective):
-        raise ObjectiveError(
-            f"{name} is an async function; the objective must be an ordinary one"
-        )
+        raise ObjectiveError(f"{name} is an async function; the objective must be an ordinary one")
     try:
         signature = inspect.signature(objective)
     except (ValueError, TypeError):  # some built-in functions have none
@@ -48,9 +44,7 @@ def check_objective(objective: Objective, parameters: Mapping[str, object]) -> N
         ) from None
 
 
-def evaluate(
-    objective: Objective, parameters: dict[str, Any]
-) -> tuple[float, dict[str, Any]]:
+def evaluate(objective: Objective, parameters: dict[str, Any]) -> tuple[float, dict[str, Any]]:
     """Call the objective and return its value and the attributes to record with it.
 
     Raises
@@ -67,17 +61,9 @@ def measured(result: Any) -> tuple[float, dict[str, Any]]:
         return _finite(result, "the objective returned"), {}
     if "objective" not in result:
         keys = ", ".join(map(repr, result)) or "none"
-        raise InvalidResult(
-            f"the objective returned a mapping without the key 'objective' (its keys: {keys})"
-        )
-    value = _finite(
-        result["objective"], "the objective returned, under the key 'objective',"
-    )
-    return value, {
-        str(key): _recordable(item)
-        for key, item in result.items()
-        if key != "objective"
-    }
+        raise InvalidResult(f"the objective returned a mapping without the key 'objective' (its keys: {keys})")
+    value = _finite(result["objective"], "the objective returned, under the key 'objective',")
+    return value, {str(key): _recordable(item) for key, item in result.items() if key != "objective"}
 
 
 def _finite(value: Any, subject: str) -> float:
@@ -85,17 +71,13 @@ def _finite(value: Any, subject: str) -> float:
         raise InvalidResult(f"{subject} None; does it lack a return statement?")
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, Real | Decimal):
-        raise InvalidResult(
-            f"{subject} {_short(value)} ({type(value).__name__}), which is no number"
-        )
+        raise InvalidResult(f"{subject} {_short(value)} ({type(value).__name__}), which is no number")
     try:
         number = float(number)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidResult(
-            f"{subject} {number}, which cannot be compared with other trials"
-        )
+        raise InvalidResult(f"{subject} {number}, which cannot be compared with other trials")
     return number
 
 

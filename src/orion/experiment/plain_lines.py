@@ -1,53 +1,29 @@
-"""Progress where there is no terminal: plain lines, or nothing."""
+"""Progress where there is no terminal."""
 
 from __future__ import annotations
 
 from typing import TextIO
 
-from orion.experiment.progress import Progress
+from orion.experiment.progress import Progress, Reporter
 from orion.experiment.result import TrialRecord, format_value, shorten
 
-__all__ = ["PlainReporter", "SilentReporter"]
+__all__ = ["PlainReporter"]
 
 
-class SilentReporter:
-    """Shows nothing."""
-
-    def started(self, progress: Progress, opening: str) -> None: ...
-
-    def trial_started(self, progress: Progress) -> None: ...
-
-    def trial_ended(self, progress: Progress, record: TrialRecord) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class PlainReporter(SilentReporter):
+class PlainReporter(Reporter):
     """One line for the start and one for each finished trial, for logs and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def started(self, progress: Progress, opening: str) -> None:
+    def started(self, _progress: Progress, opening: str) -> None:
+        """Print what the run found."""
         print(opening, file=self._stream, flush=True)
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
-        parameters = " ".join(
-            f"{name}={format_value(value)}" for name, value in record.parameters.items()
-        )
-        end = (
-            format_value(record.value)
-            if record.failure is None
-            else f"failed, {shorten(record.reason, 120)}"
-        )
-        best = (
-            ""
-            if progress.best is None
-            else f", best {format_value(progress.best.value)}"
-        )
+        """Print a trial's end."""
+        parameters = " ".join(f"{name}={format_value(value)}" for name, value in record.parameters.items())
+        end = format_value(record.value) if record.failure is None else f"failed, {shorten(record.reason, 120)}"
+        best = "" if progress.best is None else f", best {format_value(progress.best.value)}"
         place = f"[{progress.tally.done}/{progress.max_trials}]"
-        print(
-            f"{place} trial {record.number}: {end} ({parameters}){best}",
-            file=self._stream,
-            flush=True,
-        )
+        print(f"{place} trial {record.number}: {end} ({parameters}){best}", file=self._stream, flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord, rank
 from orion.experiment.schedule import Tally
@@ -24,9 +24,7 @@ class Progress:
         Told of every change.
     """
 
-    def __init__(
-        self, result: ExperimentResult, max_trials: int, reporter: Reporter
-    ) -> None:
+    def __init__(self, result: ExperimentResult, max_trials: int, reporter: Reporter) -> None:
         self.name = result.name
         self.max_trials = max_trials
         self.tally = Tally()
@@ -71,8 +69,8 @@ class Progress:
         return text
 
 
-class Reporter(Protocol):
-    """Shows a run's progress. All methods are called in the thread of ``Experiment.run``."""
+class Reporter:
+    """Shows a run's progress; this one shows nothing. All methods are called in the thread of ``Experiment.run``."""
 
     def started(self, progress: Progress, opening: str) -> None:
         """Show that the run begins; ``opening`` says what it found."""
@@ -89,13 +87,13 @@ class Reporter(Protocol):
 
 def make_reporter(shown: bool, stream: TextIO | None = None) -> Reporter:
     """Return a progress bar if ``stream`` (standard error by default) is a terminal, else plain lines; or nothing."""
-    from orion.experiment.plain_lines import PlainReporter, SilentReporter
-
-    stream = sys.stderr if stream is None else stream
     if not shown:
-        return SilentReporter()
+        return Reporter()
+    stream = sys.stderr if stream is None else stream
     if stream.isatty():
         from orion.experiment.progress_bar import BarReporter
 
         return BarReporter(stream)
+    from orion.experiment.plain_lines import PlainReporter
+
     return PlainReporter(stream)

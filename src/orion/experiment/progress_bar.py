@@ -8,13 +8,13 @@ from rich import progress as bar
 from rich.console import Console
 from rich.markup import escape
 
-from orion.experiment.progress import Progress
+from orion.experiment.progress import Progress, Reporter
 from orion.experiment.result import TrialRecord, format_value, shorten
 
 __all__ = ["BarReporter"]
 
 
-class BarReporter:
+class BarReporter(Reporter):
     """One line that changes: done, failed, running, the best value so far, the time; failures scroll by above it.
 
     The line does not fill the terminal: the ``^C`` that a terminal adds on Ctrl-C must not start another one.
@@ -33,6 +33,7 @@ class BarReporter:
         self._task = self._bar.add_task("", total=1, state="")
 
     def started(self, progress: Progress, opening: str) -> None:
+        """Print what the run found, and begin to show the bar."""
         self._bar.console.print(opening, markup=False, highlight=False)
         self._bar.reset(
             self._task,
@@ -44,21 +45,22 @@ class BarReporter:
         self._bar.start()
 
     def trial_started(self, progress: Progress) -> None:
+        """Show how many trials run."""
         self._update(progress)
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
+        """Show how many trials are done, and print a failure."""
         if record.failure is not None:
             line = f"trial {record.number} failed: {shorten(record.reason, 200)}"
             self._bar.console.print(line, markup=False, highlight=False)
         self._update(progress)
 
     def close(self) -> None:
+        """Leave the bar as it is."""
         self._bar.stop()
 
     def _update(self, progress: Progress) -> None:
-        self._bar.update(
-            self._task, completed=progress.tally.done, state=_state(progress)
-        )
+        self._bar.update(self._task, completed=progress.tally.done, state=_state(progress))
 
 
 def _state(progress: Progress) -> str:

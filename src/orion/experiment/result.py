@@ -83,17 +83,13 @@ class ExperimentResult:
 
     def summary(self) -> str:
         """Return one line: how many trials there are of each state."""
-        counts = ", ".join(
-            f"{count} {state}" for state, count in sorted(self.counts.items())
-        )
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(self.counts.items()))
         return f"{self.name}: {counts or 'no trials yet'} ({self.direction})"
 
     def table(self, trials: Sequence[TrialRecord] | None = None) -> str:
         """Return an aligned table of some trials, by default of the ten best."""
         chosen = self.ranked()[:10] if trials is None else list(trials)
-        names = list(
-            dict.fromkeys(name for trial in chosen for name in trial.parameters)
-        )
+        names = list(dict.fromkeys(name for trial in chosen for name in trial.parameters))
         mixed = len({trial.state for trial in chosen}) > 1
         rows = [
             [
@@ -106,16 +102,10 @@ class ExperimentResult:
             ]
             for trial in chosen
         ]
-        return format_table(
-            ["trial", "state", "objective", *names, "seconds", "reason"], rows
-        )
+        return format_table(["trial", "state", "objective", *names, "seconds", "reason"], rows)
 
     def __str__(self) -> str:
-        return (
-            f"{self.summary()}\n{self.table()}"
-            if self.best is not None
-            else self.summary()
-        )
+        return f"{self.summary()}\n{self.table()}" if self.best is not None else self.summary()
 
 
 def rank(trial: TrialRecord, direction: Direction) -> tuple[float, int]:
@@ -142,8 +132,5 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
-        for line in lines
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

@@ -6,14 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
-from orion.executor import (
-    AsyncException,
-    AsyncResult,
-    BaseExecutor,
-    ExecutorClosed,
-    ExecutorError,
-    Future,
-)
+from orion.executor import AsyncException, AsyncResult, BaseExecutor, ExecutorClosed, ExecutorError, Future
 from orion.experiment.errors import ExperimentError
 from orion.experiment.interrupts import Interrupts
 from orion.experiment.objective import Objective, evaluate
@@ -56,9 +49,7 @@ class Runner:
         self._trials = trials
         self._executor = executor
         self._objective = objective
-        self._options: dict[str, Any] = (
-            {} if trial_timeout is None else {"timeout": trial_timeout}
-        )
+        self._options: dict[str, Any] = {} if trial_timeout is None else {"timeout": trial_timeout}
         self._progress = progress
         self._interrupts = interrupts
         self._in_driver = "background" in executor.limitations
@@ -101,9 +92,7 @@ class Runner:
             close()
         self.abandon()
         self._collect()
-        for claim in (
-            self._running.values()
-        ):  # on an engine that cannot stop it; its result will be ignored
+        for claim in self._running.values():  # on an engine that cannot stop it; its result will be ignored
             self._requeue(claim)
         self._running.clear()
         return self._requeued
@@ -116,10 +105,7 @@ class Runner:
     def _fill(self) -> list[Future[Any]]:
         """Start trials until the workers are full or no more are to be started; return the new futures."""
         started = []
-        while (
-            len(self._running) < self._executor.n_workers
-            and not self._interrupts.received
-        ):
+        while len(self._running) < self._executor.n_workers and not self._interrupts.received:
             claim = self._trials.claim(self._progress.max_trials)
             if claim is None:
                 break
@@ -135,18 +121,14 @@ class Runner:
             return view.submit(evaluate, self._objective, claim.parameters)
         except ExecutorError as error:
             self._requeue(claim)
-            raise ExperimentError(
-                f"trial {claim.number} cannot be started: {error}"
-            ) from error
+            raise ExperimentError(f"trial {claim.number} cannot be started: {error}") from error
 
     def _collect(self) -> None:
         """Settle the running trials whose end has arrived."""
         arrived = [future for future in self._running if future.ready()]
         self._settle(self._executor.async_get(arrived), stopping=True)
 
-    def _settle(
-        self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool
-    ) -> bool:
+    def _settle(self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool) -> bool:
         """Record or requeue trials whose tasks have ended, and return whether one was ended by Ctrl-C."""
         stopped_by_user = False
         for end in ends:
@@ -164,9 +146,7 @@ class Runner:
 
     def _is_cut_off(self, end: AsyncResult[Any] | AsyncException[Any]) -> bool:
         """Return whether a trial was cancelled since somebody else has closed the executor."""
-        if isinstance(end, AsyncException) and isinstance(
-            end.exception, CancelledError
-        ):
+        if isinstance(end, AsyncException) and isinstance(end.exception, CancelledError):
             try:
                 self._executor.submit(int).cancel()
             except ExecutorClosed:

@@ -34,6 +34,7 @@ class Tally:
 
     @property
     def done(self) -> int:
+        """How many trials have finished."""
         return self.completed + self.failed
 
 
@@ -59,6 +60,7 @@ class Failed:
     traceback: str
 
     def record(self) -> dict[str, str]:
+        """Return what is written to the database."""
         return {"type": self.kind, "message": self.message, "traceback": self.traceback}
 
 
@@ -75,9 +77,7 @@ class Stopped:
 Verdict: TypeAlias = Completed | Failed | Stopped
 
 
-def judge(
-    end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_driver: bool
-) -> Verdict:
+def judge(end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_driver: bool) -> Verdict:
     """Return what the end of a trial's task means.
 
     Parameters
@@ -98,9 +98,7 @@ def judge(
     if stopping and isinstance(error, CancelledError | WorkerLost):
         return Stopped()
     if isinstance(error, RemoteException):
-        return Failed(
-            error.type_name, _cut(error.message), _cut(error.remote_traceback)
-        )
+        return Failed(error.type_name, _cut(error.message), _cut(error.remote_traceback))
     return Failed(type(error).__name__, _cut(_message(error)), _cut(end.traceback))
 
 

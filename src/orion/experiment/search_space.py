@@ -52,9 +52,7 @@ class SearchSpace:
             Naming the parameter, and pointing at the character where the notation is wrong.
         """
         if not isinstance(space, Mapping) or not space:
-            raise SpaceError(
-                "the search space is empty: give at least one parameter, such as x: uniform(0, 1)"
-            )
+            raise SpaceError("the search space is empty: give at least one parameter, such as x: uniform(0, 1)")
         result = cls({}, {}, {}, {})
         for name, prior in space.items():
             if not isinstance(name, str) or not name:
@@ -65,24 +63,17 @@ class SearchSpace:
             elif isinstance(prior, str):
                 result._add(name, prior)
             else:
-                raise SpaceError(
-                    f"parameter {name!r}: give a prior such as 'uniform(0, 1)', not {prior!r}"
-                )
+                raise SpaceError(f"parameter {name!r}: give a prior such as 'uniform(0, 1)', not {prior!r}")
         return result
 
     def _add(self, name: str, text: str) -> None:
         try:
             parameter = parse(text)
         except SpaceError as error:
-            raise SpaceError(
-                f"parameter {name!r}: {error.reason}", error.text, error.position
-            ) from None
+            raise SpaceError(f"parameter {name!r}: {error.reason}", error.text, error.position) from None
         self.notations[name] = text.strip()
         self.distributions[name] = _distribution(parameter.prior)
-        if (
-            isinstance(parameter.prior, FloatPrior)
-            and parameter.prior.precision is not None
-        ):
+        if isinstance(parameter.prior, FloatPrior) and parameter.prior.precision is not None:
             self.precisions[name] = parameter.prior.precision
         if parameter.default is not MISSING:
             self.defaults[name] = parameter.default
@@ -101,18 +92,14 @@ class SearchSpace:
     def differences(self, record: Mapping[str, Any]) -> list[str]:
         """Return in what this space differs from a recorded one, a sentence each."""
         found = [f"{name} is new" for name in self.distributions if name not in record]
-        found += [
-            f"{name} is missing" for name in record if name not in self.distributions
-        ]
+        found += [f"{name} is missing" for name in record if name not in self.distributions]
         for name, distribution in self.distributions.items():
             old = record.get(name)
             if old is None:
                 continue
             same = json_to_distribution(old["distribution"]) == distribution
             if not same or old["precision"] != self.precisions.get(name):
-                found.append(
-                    f"{name} was {old['notation']} and is now {self.notations[name]}"
-                )
+                found.append(f"{name} was {old['notation']} and is now {self.notations[name]}")
         return found
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file that experiments are recorded in: checked before anything runs, opened for several drivers at once."""
+"""The SQLite file that experiments are recorded in: checked before anything runs, opened by several drivers at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from orion.experiment.claims import DriverLock
 from orion.experiment.errors import StorageError
 
-__all__ = [
-    "DEFAULT_STORAGE",
-    "Database",
-    "quiet_optuna",
-    "sqlite_path",
-    "storage_errors",
-]
+__all__ = ["DEFAULT_STORAGE", "Database", "quiet_optuna", "sqlite_path", "storage_errors"]
 
 DEFAULT_STORAGE = "sqlite:///experiments.db"
 
 _BUSY_TIMEOUT_S = 60.0
 _SQLITE_URL = "sqlite:///"
-_FIRST_TABLES = {
-    "studies",
-    "version_info",
-}  # what there is at least, if a driver was killed while making the tables
+_FIRST_TABLES = {"studies", "version_info"}  # what there is at least, if a driver was killed while making the tables
 
 
 def sqlite_path(location: str | os.PathLike[str]) -> Path:
@@ -46,13 +37,9 @@ def sqlite_path(location: str | os.PathLike[str]) -> Path:
     if text.startswith(_SQLITE_URL):
         text = text[len(_SQLITE_URL) :]
     elif "://" in text:
-        raise StorageError(
-            f"storage {text!r}: experiments are stored in SQLite files; give a path, or sqlite:///FILE"
-        )
+        raise StorageError(f"storage {text!r}: experiments are stored in SQLite files; give a path, or sqlite:///FILE")
     if not text or text == ":memory:":
-        raise StorageError(
-            "an experiment needs a database file: give a path, or sqlite:///FILE"
-        )
+        raise StorageError("an experiment needs a database file: give a path, or sqlite:///FILE")
     return Path(os.path.abspath(text))
 
 
@@ -81,9 +68,7 @@ class Database:
         if not self.path.parent.is_dir():
             raise StorageError(f"{self.path}: the folder does not exist")
         if self.path.is_dir():
-            raise StorageError(
-                f"{self.path} is a folder; give the name of a file in it"
-            )
+            raise StorageError(f"{self.path} is a folder; give the name of a file in it")
         self.lock = DriverLock(self.path.with_name(self.path.name + ".lock"))
         try:
             with self.lock.exclusive(), storage_errors(self.path), quiet_optuna():
@@ -102,45 +87,28 @@ class Database:
 
     def _open(self) -> RDBStorage:
         try:
-            return RDBStorage(
-                "sqlite:///experiments", engine_kwargs={"creator": self._connect}
-            )
-        except (
-            RuntimeError
-        ) as error:  # its tables are another Optuna's; the message says what to do
+            return RDBStorage("sqlite:///experiments", engine_kwargs={"creator": self._connect})
+        except RuntimeError as error:  # its tables are another Optuna's; the message says what to do
             raise StorageError(f"{self.path}: {_one_line(error)}") from error
 
     def _connect(self) -> sqlite3.Connection:
         # The pool hands a connection to one thread at a time.
-        return sqlite3.connect(
-            self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False
-        )
+        return sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
 
     def _check(self) -> None:
         """Refuse a file that is no database of experiments, is damaged, or cannot be written."""
-        connection = sqlite3.connect(
-            self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None
-        )
+        connection = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         try:
-            tables = {
-                name
-                for (name,) in connection.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table'"
-                )
-            }
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if tables and tables.isdisjoint(_FIRST_TABLES):
-                raise StorageError(
-                    f"{self.path} is a database of something else (tables: {', '.join(sorted(tables))})"
-                )
+                raise StorageError(f"{self.path} is a database of something else (tables: {', '.join(sorted(tables))})")
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise StorageError(f"{self.path} is damaged: {_one_line(verdict)}")
             # Readers and a writer do not block one another, and a commit costs one sync instead of several.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "PRAGMA user_version = 0"
-            )  # any write: to begin one does not prove that it is allowed
+            connection.execute("PRAGMA user_version = 0")  # any write: to begin one does not prove that it is allowed
             connection.execute("ROLLBACK")
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""The trials of one experiment in the database: claimed, recorded and taken back, each in one step that a kill cannot split.
+"""The trials of one experiment in the database: claimed, recorded and taken back, in steps that a kill cannot split.
 
 A trial is one row of Optuna's study. Its claim, the user attribute ``orion:claim``, says which driver runs it and
 which attempt this is. Claims are written and judged under :meth:`DriverLock.exclusive`, so a
@@ -61,12 +61,7 @@ class Trials:
     """
 
     def __init__(
-        self,
-        database: Database,
-        name: str,
-        space: SearchSpace,
-        samplers: Samplers,
-        direction: Direction,
+        self, database: Database, name: str, space: SearchSpace, samplers: Samplers, direction: Direction
     ) -> None:
         self._database = database
         self._space = space
@@ -86,9 +81,7 @@ class Trials:
             for trial in self._study.get_trials(deepcopy=False):
                 claim = trial.user_attrs.get(_CLAIM)
                 if trial.state is TrialState.RUNNING:
-                    if claim is None or not self._database.lock.is_alive(
-                        claim["driver"]
-                    ):
+                    if claim is None or not self._database.lock.is_alive(claim["driver"]):
                         self._queue(trial.number)
                         interrupted += 1
                 elif trial.state is TrialState.WAITING and claim is not None:
@@ -105,11 +98,7 @@ class Trials:
             self._study.sampler = self._samplers.for_trial(following)
             trial = self._study.ask(self._space.distributions)
             attempt = trial.user_attrs.get(_CLAIM, {}).get("attempt", 0) + 1
-            driver = {
-                "driver": self._database.lock.driver,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-            }
+            driver = {"driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid()}
             trial.set_user_attr(_CLAIM, {**driver, "attempt": attempt})
             self._moved("running", from_state="waiting" if self.tally.waiting else None)
             return Claim(trial.number, trial.params, attempt)
@@ -147,10 +136,7 @@ class Trials:
     def _check_space(self) -> None:
         recorded = self._study.user_attrs.get(_SPACE)
         if recorded is None:
-            if any(
-                trial.state is not TrialState.WAITING
-                for trial in self._study.get_trials(deepcopy=False)
-            ):
+            if any(trial.state is not TrialState.WAITING for trial in self._study.get_trials(deepcopy=False)):
                 raise ExperimentMismatch(
                     f"{self._study.study_name!r} in {self._database.path} was not made by this program; "
                     "choose another name"
@@ -168,20 +154,16 @@ class Trials:
             )
 
     def _queue(self, number: int) -> None:
-        self._database.storage.set_trial_state_values(
-            self._trial_id(number), TrialState.WAITING
-        )
+        self._database.storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
 
     def _set_attribute(self, number: int, key: str, value: Any) -> None:
         self._database.storage.set_trial_user_attr(self._trial_id(number), key, value)
 
     def _trial_id(self, number: int) -> int:
-        return self._database.storage.get_trial_id_from_study_id_trial_number(
-            self._study_id, number
-        )
+        return self._database.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
 
     def _count(self) -> int:
-        """Count the trials in the database, and return the number of the one that is next: the first queued, or a new one."""
+        """Count the trials in the database; return the number of the next one: the first queued, or a new one."""
         counts = dict.fromkeys(_STATES.values(), 0)
         trials = self._study.get_trials(deepcopy=False)
         following = len(trials)
@@ -211,22 +193,16 @@ def load_result(database: Database, name: str) -> ExperimentResult:
     """
     with storage_errors(database.path):
         try:
-            return _as_result(
-                optuna.load_study(study_name=name, storage=database.storage)
-            )
+            return _as_result(optuna.load_study(study_name=name, storage=database.storage))
         except KeyError:
             names = optuna.get_all_study_names(database.storage)
             known = ", ".join(names) or "none"
-            raise StorageError(
-                f"{database.path} has no experiment {name!r}; it has {known}"
-            ) from None
+            raise StorageError(f"{database.path} has no experiment {name!r}; it has {known}") from None
 
 
 def _open_study(database: Database, name: str, direction: Direction) -> optuna.Study:
     try:
-        return optuna.create_study(
-            storage=database.storage, study_name=name, direction=direction
-        )
+        return optuna.create_study(storage=database.storage, study_name=name, direction=direction)
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=database.storage)
     recorded = study.direction.name.lower()
@@ -239,14 +215,8 @@ def _open_study(database: Database, name: str, direction: Direction) -> optuna.S
 
 
 def _as_result(study: optuna.Study) -> ExperimentResult:
-    direction: Direction = (
-        "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
-    )
-    return ExperimentResult(
-        study.study_name,
-        direction,
-        tuple(map(_as_record, study.get_trials(deepcopy=False))),
-    )
+    direction: Direction = "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
+    return ExperimentResult(study.study_name, direction, tuple(map(_as_record, study.get_trials(deepcopy=False))))
 
 
 def _as_record(trial: FrozenTrial) -> TrialRecord:
@@ -256,11 +226,7 @@ def _as_record(trial: FrozenTrial) -> TrialRecord:
         state=state,
         parameters=trial.params,
         value=trial.value if state == "completed" else None,
-        attributes={
-            key: value
-            for key, value in trial.user_attrs.items()
-            if not key.startswith("orion:")
-        },
+        attributes={key: value for key, value in trial.user_attrs.items() if not key.startswith("orion:")},
         failure=trial.user_attrs.get(_FAILURE) if state == "failed" else None,
         attempt=trial.user_attrs.get(_CLAIM, {}).get("attempt", 1),
         seconds=trial.duration.total_seconds() if trial.duration is not None else None,

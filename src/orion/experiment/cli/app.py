@@ -31,23 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit status: 0, 1 if no trial completed, 2 if refused, 130 if interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        status: object = app.main(
-            arguments, prog_name="orion-executor", standalone_mode=False
-        )
+        status: object = app.main(arguments, prog_name="orion-executor", standalone_mode=False)
     except click.ClickException as error:
         return _refuse(error.format_message())
     except (ExperimentError, ExecutorError) as error:
         return _refuse(str(error))
     except click.Abort as error:  # what click makes of KeyboardInterrupt
-        found = (
-            error.__cause__
-            if isinstance(error.__cause__, ExperimentInterrupted)
-            else "interrupted"
-        )
-        print(
-            f"{found}\nto go on: {shlex.join(['orion-executor', *arguments])}",
-            file=sys.stderr,
-        )
+        found = error.__cause__ if isinstance(error.__cause__, ExperimentInterrupted) else "interrupted"
+        click.echo(f"{found}\nto go on: {shlex.join(['orion-executor', *arguments])}", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left, as head does
         sys.stderr.close()
@@ -56,5 +47,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    print(f"orion-executor: {message}", file=sys.stderr)
+    click.echo(f"orion-executor: {message}", err=True)
     return REFUSED

@@ -15,12 +15,7 @@ __all__ = ["run"]
 
 @click.command()
 @click.argument("objective", metavar="FILE.py:FUNCTION")
-@click.option(
-    "-n",
-    "--name",
-    required=True,
-    help="The experiment's name; running it again goes on with it.",
-)
+@click.option("-n", "--name", required=True, help="The experiment's name; running it again goes on with it.")
 @click.option(
     "--space",
     "space",
@@ -35,50 +30,14 @@ __all__ = ["run"]
     show_default=True,
     help="How many finished trials there are to be in the end, those of earlier runs and failed ones included.",
 )
-@click.option(
-    "--executor",
-    default="process",
-    show_default=True,
-    help="The engine: single, thread, process, …",
-)
-@click.option(
-    "--n-workers",
-    type=int,
-    default=-1,
-    show_default=True,
-    help="Trials at a time; -1: one per CPU.",
-)
-@click.option(
-    "--storage",
-    default="experiments.db",
-    show_default=True,
-    help="The SQLite file to record in.",
-)
-@click.option(
-    "--sampler",
-    default="tpe",
-    show_default=True,
-    help="What suggests the parameters: tpe or random.",
-)
+@click.option("--executor", default="process", show_default=True, help="The engine: single, thread, process, …")
+@click.option("--n-workers", type=int, default=-1, show_default=True, help="Trials at a time; -1: one per CPU.")
+@click.option("--storage", default="experiments.db", show_default=True, help="The SQLite file to record in.")
+@click.option("--sampler", default="tpe", show_default=True, help="What suggests the parameters: tpe or random.")
 @click.option("--seed", type=int, help="Make the suggestions reproducible.")
-@click.option(
-    "--direction",
-    type=click.Choice(["minimize", "maximize"]),
-    default="minimize",
-    show_default=True,
-)
-@click.option(
-    "--trial-timeout",
-    type=float,
-    metavar="SECONDS",
-    help="Stop and fail a trial that runs longer.",
-)
-@click.option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    metavar="FILE.png",
-    help="Write a picture of the progress.",
-)
+@click.option("--direction", type=click.Choice(["minimize", "maximize"]), default="minimize", show_default=True)
+@click.option("--trial-timeout", type=float, metavar="SECONDS", help="Stop and fail a trial that runs longer.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a picture of the progress.")
 def run(
     objective: str,
     name: str,
@@ -104,22 +63,13 @@ def run(
     from orion.experiment.experiment import Experiment
     from orion.experiment.loading import load_objective
 
-    experiment = Experiment(
-        name,
-        _parse_space(space),
-        storage,
-        sampler=sampler,
-        seed=seed,
-        direction=direction,
-    )
+    experiment = Experiment(name, _parse_space(space), storage, sampler=sampler, seed=seed, direction=direction)
     function = load_objective(objective)
     if plot is not None:
         from orion.experiment.plot import check_plot
 
         check_plot(plot)
-    result = experiment.run(
-        function, max_trials, executor, n_workers, trial_timeout=trial_timeout
-    )
+    result = experiment.run(function, max_trials, executor, n_workers, trial_timeout=trial_timeout)
     click.echo(f"{result}\nrecorded in {storage}")
     if plot is not None:
         from orion.experiment.plot import write_plot
@@ -136,14 +86,10 @@ def _parse_space(arguments: tuple[str, ...]) -> dict[str, str]:
         name, equals, prior = argument.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise click.UsageError(
-                f"--space {argument!r}: write NAME=PRIOR, such as lr='loguniform(1e-5, 1)'"
-            )
+            raise click.UsageError(f"--space {argument!r}: write NAME=PRIOR, such as lr='loguniform(1e-5, 1)'")
         if name in space:
             raise click.UsageError(f"--space {name}: given twice")
         space[name] = prior
     if not space:
-        raise click.UsageError(
-            "give each parameter of the function with --space, such as --space x='uniform(0, 1)'"
-        )
+        raise click.UsageError("give each parameter of the function with --space, such as --space x='uniform(0, 1)'")
     return space

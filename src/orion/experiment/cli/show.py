@@ -9,12 +9,7 @@ __all__ = ["show"]
 
 @click.command()
 @click.option("-n", "--name", required=True, help="The experiment's name.")
-@click.option(
-    "--storage",
-    default="experiments.db",
-    show_default=True,
-    help="The SQLite file it is recorded in.",
-)
+@click.option("--storage", default="experiments.db", show_default=True, help="The SQLite file it is recorded in.")
 def show(name: str, storage: str) -> None:
     """Show all trials of an experiment, with the reasons of those that failed."""
     from orion.experiment.storage import Database
