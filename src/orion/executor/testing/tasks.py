@@ -6,6 +6,7 @@ and ends when the folder is removed, so that a task outlives no test by much on 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -95,10 +96,8 @@ def hold_lock_against_all(lock: Path, started: Path) -> None:
         locks.lock(file)
         started.touch()
         while time.monotonic() < deadline and lock.exists():
-            try:
+            with contextlib.suppress(BaseException):
                 time.sleep(0.01)
-            except BaseException:  # noqa: BLE001, S110 - this is what the task is for
-                pass
 
 
 def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool = False) -> None:

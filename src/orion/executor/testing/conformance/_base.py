@@ -117,7 +117,7 @@ class Background(threading.Thread, Generic[T]):
     def run(self) -> None:
         try:
             self._value = self._function()
-        except BaseException as error:  # noqa: BLE001 - raised again by result()
+        except BaseException as error:
             self.error = error
         del self._function
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,26 @@ from orion.executor.testing.conformance._base import Conformance
 class WorkerDeathTests(Conformance):
     """Only the task that ran there fails; the rest runs elsewhere; the worker is replaced."""
 
-    @pytest.mark.parametrize("code", [0, 3])
-    def test_the_exit_of_a_worker_is_told(self, code: int) -> None:
+    def test_the_exit_of_a_worker_is_told(self) -> None:
         executor = self._start_mortal()
-        error = self._lost(executor.options(name="trial 7").submit(faults.exit_with, code))
-        assert "trial 7" in str(error)
-        if "exit_status" not in executor.limitations:
-            assert error.exitcode == code
-            assert f"code {code}" in str(error)
-        assert executor.submit(tasks.identity, 1).get() == 1
+        for code in (0, 3):
+            error = self._lost(executor.options(name="trial 7").submit(faults.exit_with, code))
+            assert "trial 7" in str(error)
+            if "exit_status" not in executor.limitations:
+                assert error.exitcode == code
+                assert f"code {code}" in str(error)
+            assert executor.submit(tasks.identity, 1).get() == 1
 
-    @pytest.mark.parametrize("number", faults.FATAL_SIGNALS, ids=str)
-    def test_the_signal_that_killed_a_worker_is_told(self, number: signal.Signals) -> None:
+    def test_the_signal_that_killed_a_worker_is_told(self) -> None:
         executor = self._start_mortal()
-        error = self._lost(executor.submit(faults.kill_self, int(number)))
-        assert "kill_self" in str(error)
-        assert "ikely cause" in str(error)
-        if "exit_status" not in executor.limitations:
-            assert error.signal == number
-            assert number.name in str(error)
-        assert executor.submit(tasks.identity, 1).get() == 1
+        for number in faults.FATAL_SIGNALS:
+            error = self._lost(executor.submit(faults.kill_self, int(number)))
+            assert "kill_self" in str(error)
+            assert "ikely cause" in str(error)
+            if "exit_status" not in executor.limitations:
+                assert error.signal == number
+                assert number.name in str(error)
+            assert executor.submit(tasks.identity, 1).get() == 1
 
     def test_tasks_behind_a_lost_one_run_elsewhere(self) -> None:
         executor = self._start_mortal(1)
