@@ -34,7 +34,10 @@ class PoolExecutor(BaseExecutor):
         For an unknown backend; the message lists the valid ones.
     """
 
-    def __new__(cls, n_workers: int = -1, backend: str = "multiprocess", **kwargs: Any) -> BaseExecutor:  # type: ignore[misc]  # it makes one of two engines, both of which count as instances
+    def __new__(  # type: ignore[misc]  # it makes one of two engines, both of which count as instances
+        cls, n_workers: int = -1, backend: str = "multiprocess", **kwargs: Any
+    ) -> BaseExecutor:
+        """Make the executor."""
         if backend not in _BACKENDS:
             raise ValueError(f"unknown backend {backend!r}; the backends are {', '.join(_BACKENDS)}")
         return _BACKENDS[backend](n_workers=n_workers, **kwargs)

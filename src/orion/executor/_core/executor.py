@@ -322,7 +322,7 @@ class BaseExecutor(ABC):
                 try:
                     self._start(future)
                     return
-                except Exception as error:  # noqa: BLE001 - no worker can be had: that is the outcome
+                except Exception as error:  # no worker can be had: that is the outcome
                     outcome = Failure(error)
         self._tracker.settle(future, outcome)
 

@@ -2,6 +2,8 @@
 
 - ``pool``: the driver's side: gives each idle worker one call at a time. Its decisions are those of the
   other transport: ``_process.ledger``, ``ends``, ``limits``, ``adoption``.
+- ``hearing``: what each message of a worker means.
+- ``member``: a worker as the pool sees it.
 - ``launch``: starts a worker, ends it with what it has started, waits for its end.
 - ``line``: the driver's end of the socket to a worker.
 - ``messages``: what travels on that socket, in both directions.

@@ -81,7 +81,7 @@ def end_tree(pid: int, *, gently: bool = False) -> None:
             os.killpg(pid, signal.SIGTERM if gently else signal.SIGKILL)
         return
     subprocess.run(
-        ["taskkill", "/T", "/F", "/PID", str(pid)],
+        ["taskkill", "/T", "/F", "/PID", str(pid)],  # noqa: S607 - it is where Windows has it
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

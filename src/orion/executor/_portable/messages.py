@@ -14,6 +14,8 @@ __all__ = ["HEADER", "READ_BYTES", "Inbox", "Kind", "Message", "Order", "body_of
 HEADER = struct.Struct("<QBQ")  # length of the body, kind, number
 READ_BYTES = 1 << 20
 
+_MAX_BYTES = 1 << 40  # what claims to be longer is no message
+
 
 class Kind(wire.Kind):
     """What a worker tells the driver; ``SPAWNED`` says that it is ready."""
@@ -57,10 +59,18 @@ class Inbox:
         self._arrived = bytearray()
 
     def add(self, data: bytes) -> Iterator[Message]:
-        """Take what has arrived; yield the messages that are complete."""
+        """Take what has arrived; yield the messages that are complete.
+
+        Raises
+        ------
+        ValueError
+            If this is no message.
+        """
         self._arrived += data
         while len(self._arrived) >= HEADER.size:
             length, kind, number = HEADER.unpack_from(self._arrived)
+            if length > _MAX_BYTES:
+                raise ValueError(f"{bytes(self._arrived[: HEADER.size])!r} begins no message")
             end = HEADER.size + length
             if len(self._arrived) < end:
                 return

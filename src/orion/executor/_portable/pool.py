@@ -9,8 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pickle import PickleBuffer
 from typing import Any
@@ -18,16 +17,17 @@ from weakref import WeakSet
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
+from orion.executor._portable.hearing import Hearing
 from orion.executor._portable.launch import WorkerProcess
 from orion.executor._portable.line import Line
-from orion.executor._portable.messages import Kind, Message, Order, body_of, content_of
-from orion.executor._process.adoption import Adoption
-from orion.executor._process.arrived import Arrived
+from orion.executor._portable.member import Member
+from orion.executor._portable.messages import Message, Order, body_of
 from orion.executor._process.base_pool import BasePool, Later, settle_all
 from orion.executor._process.ends import Ends
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.limits import Limits
 from orion.executor._process.setup import WorkerSetup
+from orion.executor._process.verdicts import unreadable
 from orion.executor.errors import TaskReport, WorkerLost
 
 __all__ = ["PortablePool"]
@@ -36,20 +36,6 @@ _MAX_WORKERS = 500  # select(2), which Windows has to do with, takes 512 sockets
 _SECONDS_TO_END = 5.0
 
 _pools: WeakSet[PortablePool] = WeakSet()
-
-
-@dataclass(eq=False)
-class Member:
-    """A worker and the way to it."""
-
-    state: WorkerState
-    process: WorkerProcess
-    line: Line
-    task: int | None = None
-    started: float | None = None
-    had_work: bool = False
-    is_leaving: bool = False
-    is_doomed: bool = False
 
 
 class PortablePool(BasePool):
@@ -66,7 +52,7 @@ class PortablePool(BasePool):
         self._ended: deque[int] = deque()
         self._limits = Limits(self)
         self._ends = Ends(self)
-        self._adoption = Adoption(self)
+        self._hearing = Hearing(self, self._ends)
         self._finished = False
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -149,6 +135,14 @@ class PortablePool(BasePool):
         if member.line.is_waiting:
             self.wake_up()
 
+    def make_idle(self, member: Member) -> None:
+        """Give a worker something to do when there is something, unless it should go."""
+        member.task = member.started = None
+        if member.is_doomed:
+            member.process.end()
+        elif not member.is_leaving:
+            self._idle[member.state.number] = member
+
     # The pool's own thread
 
     def _run(self) -> None:
@@ -193,14 +187,12 @@ class PortablePool(BasePool):
             hired = [self.ledger.hire() for _ in range(self.ledger.missing())]
             self._retire(len(self._idle) - self.ledger.n_workers)
         for state in hired:
-            if self._finished:
-                return
-            if state is not None:
+            if state is not None and not self._finished:
                 try:
                     self._start(state)
                 except OSError as error:
                     self._not_started(state, f"could not be started: {error}", later)
-            elif self.ledger.n_active == 0:
+            elif state is None and self.ledger.n_active == 0:
                 self._refuse(later)
 
     def _start(self, state: WorkerState) -> None:
@@ -220,11 +212,10 @@ class PortablePool(BasePool):
             self._selector.register(ours, selectors.EVENT_READ, member)
 
     def _not_started(self, state: WorkerState, reason: str, later: Later) -> None:
-        """Try again when another worker reports something; at once, but not for ever, if there is none that will."""
+        """Make do without a worker; if no other does anything, try again, but not for ever."""
         with self.lock:
-            is_last = self.ledger.n_active <= 1
-            self._ends.worker_died(state, None, 0, TaskReport(), later, had_work=not is_last, message=reason)
-            if is_last:
+            if not self.ledger.not_hired(state.number):
+                self._ends.worker_died(state, None, 0, TaskReport(), later, had_work=False, message=reason)
                 self.wake_up()
 
     def _refuse(self, later: Later) -> None:
@@ -234,7 +225,8 @@ class PortablePool(BasePool):
             if future is None:
                 return
             self.ledger.ended(future._id)
-        reason = f"{_MAX_WORKERS} workers wait for tasks that they have submitted, and there can be no more"
+            self.wake_up()
+        reason = f"task {future.name!r} found no worker: all {_MAX_WORKERS} wait for tasks that theirs have submitted"
         later.append(partial(future._executor._settle, future, Failure(WorkerLost(reason))))
 
     def _worker_ended(self, number: int) -> None:
@@ -257,49 +249,27 @@ class PortablePool(BasePool):
 
     def _serve(self, member: Member, later: Later) -> None:
         member.line.flush()
-        messages = member.line.receive()
-        if messages is None:
+        if not self._hear(member, member.line.receive, later):
             self._selector.unregister(member.line.socket)
-            return
-        for message in messages:
-            self._hear(member, message, later)
 
-    def _hear(self, member: Member, message: Message, later: Later) -> None:
-        worker, kind, number = member.state, message.kind, message.number
-        if kind == Kind.SPAWNED:
-            worker.pid = number
-            self._make_idle(member)
-        elif kind in (Kind.RETURNED, Kind.RAISED):
-            if member.task == number:
-                outcome = Arrived(kind == Kind.RETURNED, *content_of(message.body))
-                self._ends.task_ended(worker, number, outcome, later)
-                self._make_idle(member)
-        elif kind == Kind.LEAVING:
-            member.is_leaving = True
-        elif kind == Kind.UNFIT:
-            self._ends.workers_unfit(content_of(message.body)[0], later)
-        elif kind == Kind.BLOCKED:
-            self.ledger.block(worker.number)
-        elif kind == Kind.UNBLOCKED:
-            self.ledger.unblock(worker.number)
-        elif kind == Kind.CANCEL:
-            self._adoption.cancelled(worker, number, later)
-        elif kind == Kind.SUBMIT and member.task is not None:
-            self._adoption.submitted(worker, member.task, number, *content_of(message.body), later)
-
-    def _make_idle(self, member: Member) -> None:
-        member.task = member.started = None
-        if member.is_doomed:
+    def _hear(self, member: Member, receive: Callable[[], list[Message] | None], later: Later) -> bool:
+        """Take in what a worker has sent; false if there will be nothing more."""
+        try:
+            messages = receive()
+            for message in messages or ():
+                self._hearing.hear(member, message, later)
+        except Exception as error:  # too large for this process, or no message: a task may write into any descriptor
+            future = self.ledger.sent.get(member.task or 0)
+            if future is not None:
+                self.ledger.verdicts[future._id] = unreadable(future, error)
             member.process.end()
-        elif not member.is_leaving:
-            self._idle[member.state.number] = member
+            return False
+        return messages is not None
 
     def _bury(self, member: Member, later: Later) -> None:
         """Take leave of a worker that has ended."""
-        for message in member.line.receive_rest():
-            self._hear(member, message, later)
-        worker, exitcode = member.state, member.process.exitcode
-        assert exitcode is not None
+        self._hear(member, member.line.receive_rest, later)
+        worker, exitcode = member.state, member.process.exitcode or 0
         report = self.report(worker, member.task or 0)
         del self._members[worker.number]
         self._idle.pop(worker.number, None)

@@ -1,5 +1,8 @@
-"""A worker: runs one call after the other. Two threads of its own read and write, so that nothing of the
-task's, such as the exception of a signal's handler, can tear a message apart."""
+"""A worker: runs one call after the other.
+
+Two threads of its own read and write, so that nothing of the task's, such as the exception of a
+signal's handler, can tear a message apart.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,7 @@ class Worker:
 
     def __init__(self, line: socket.socket) -> None:
         line.set_inheritable(False)
+        self.task = 0
         self._line = line
         self._pid = os.getpid()
         self._identity = self._descriptor()
@@ -78,7 +82,8 @@ class Worker:
     def _serve(self, setup: WorkerSetup) -> None:
         n_tasks = 0
         while (order := self._next_order()).kind == Order.RUN:
-            task, outcome = order.number, _execute(order.body)
+            self.task = task = order.number
+            outcome = _execute(order.body)
             del order
             if os.getpid() != self._pid:  # the task forked, and the child came back with it
                 os._exit(0)
@@ -138,7 +143,7 @@ class Worker:
                 self._disconnected(error)
 
     def _disconnected(self, error: OSError | None) -> NoReturn:
-        """End, since the driver cannot be reached; if it is the driver that has ended, with all that was started here."""
+        """End, since the driver cannot be reached; if that is because it has ended, with all that was started here."""
         if error is not None and error.errno in (errno.EBADF, errno.ENOTSOCK):
             os._exit(DESCRIPTORS_GONE)
         end_tree(self._pid)

@@ -12,7 +12,7 @@ from orion.executor._core.outcome import Failure
 from orion.executor._process.arrived import encoded
 from orion.executor._process.base_pool import BasePool, Later
 from orion.executor._process.ledger import WorkerState
-from orion.executor._process.task_side import HEAD_LENGTH
+from orion.executor._process.task_side import HEAD
 
 __all__ = ["Adoption"]
 
@@ -26,14 +26,13 @@ class Adoption:
     def submitted(
         self,
         worker: WorkerState,
-        task: int,
         number: int,
         data: bytes | memoryview,
         buffers: Sequence[memoryview],
         later: Later,
     ) -> None:
         """Run what a task has submitted; ``number`` is what its worker calls it."""
-        parent = self._pool.ledger.sent.get(task)
+        parent = self._pool.ledger.sent.get(HEAD.unpack_from(data)[0])
         if parent is not None:
             later.append(partial(self._adopt, parent, worker, number, data, buffers))
 
@@ -54,10 +53,10 @@ class Adoption:
         buffers: Sequence[memoryview],
     ) -> None:
         executor = parent._executor
-        (length,) = HEAD_LENGTH.unpack_from(data)
-        start = HEAD_LENGTH.size + length
+        _, length = HEAD.unpack_from(data)
+        start = HEAD.size + length
         try:
-            name, options = pickle.loads(data[HEAD_LENGTH.size : start])
+            name, options = pickle.loads(data[HEAD.size : start])
             call = self._pool.keep(bytes(data[start:]), buffers)
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)

@@ -43,7 +43,7 @@ _ATTEMPTS: Mapping[str, Callable[[], object]] = {
     "event descriptors (os.eventfd)": lambda: os.close(os.eventfd(0, os.EFD_CLOEXEC)),
     "pipes of packets (os.O_DIRECT)": _try_packet_pipe,
     "sockets of packets that carry descriptors (socket.send_fds)": _try_packet_sockets,
-    "select.poll": lambda: select.poll(),
+    "select.poll": lambda: select.poll,
     "os.waitid": lambda: os.waitid,
     "/proc": lambda: os.stat("/proc/self/fd"),
 }

@@ -82,9 +82,7 @@ class Hearing:
         if self._pool.ledger.expect_nested():
             self._pool.take_back_all()
         data, buffers = self._pool.content(frame)
-        worker = self._pool.ledger.workers[frame.worker]
-        task, _, _ = self._pool.channels.slots.header(worker.slot)
-        self._adoption.submitted(worker, task, frame.number, data, buffers, later)
+        self._adoption.submitted(self._pool.ledger.workers[frame.worker], frame.number, data, buffers, later)
 
     def _cancelled(self, frame: Frame, later: Later) -> None:
         self._adoption.cancelled(self._pool.ledger.workers[frame.worker], frame.number, later)

@@ -209,7 +209,9 @@ class Ledger:
         """Return how many more workers there should be, given the work there is."""
         work = len(self.sent) + len(self._queue) - self.n_blocked
         missing = min(self.n_workers, work) - self.n_active
-        return missing if self._ceiling is None else min(missing, self._ceiling - len(self.workers))
+        if self._ceiling is None or self.n_active == 0:  # if all wait for what they have submitted, one more is needed
+            return missing
+        return min(missing, self._ceiling - len(self.workers))
 
     def surplus(self) -> int:
         """Return how many workers should still be told to park."""
@@ -260,8 +262,8 @@ class Ledger:
         return worker
 
     def not_hired(self, number: int) -> bool:
-        """Make do with the workers there are, since this one could not be started; false if there is no other."""
-        others = [worker for worker in self.workers.values() if worker.pid is not None]
+        """Make do with the workers there are, since this one could not be started; false if no other does anything."""
+        others = [worker for worker in self.workers.values() if worker.pid is not None and not worker.blocked]
         if not others:
             return False
         self._free_slots.append(self.workers.pop(number).slot)

@@ -26,7 +26,7 @@ def attach(worker: Worker, key: str, n_workers: int, kind: type[BaseExecutor]) -
 
 def listen(worker: Worker) -> None:
     """Start the thread that hears the driver's replies, unless it runs."""
-    global _listening_in
+    global _listening_in  # noqa: PLW0603 - one thread a process, and a fork has none
     if _listening_in != os.getpid():
         _listening_in = os.getpid()
         threading.Thread(target=_hear, args=(worker,), name="orion-replies", daemon=True).start()

@@ -21,16 +21,21 @@ from orion.executor._process.arrived import Arrived
 from orion.executor._process.wire import Kind
 from orion.executor.errors import ExecutorError
 
-__all__ = ["HEAD_LENGTH", "DriverLine", "TaskSideExecutor", "answered"]
+__all__ = ["HEAD", "DriverLine", "TaskSideExecutor", "answered"]
 
-HEAD_LENGTH = struct.Struct("<I")
+HEAD = struct.Struct("<QI")  # the task that submits; length of what precedes the call: name and options
 
 _awaited: dict[int, Future[Any]] = {}
 _numbers = itertools.count(1)
 
 
 class DriverLine(Protocol):
-    """A worker's way to the driver."""
+    """A worker's way to the driver.
+
+    ``task`` is what the worker runs. The driver cannot tell: when it hears of something, the worker may be further.
+    """
+
+    task: int
 
     def send(self, kind: int, number: int, data: bytes = b"", buffers: Sequence[pickle.PickleBuffer] = ()) -> None:
         """Tell the driver something; ``kind`` is one of :class:`Kind`."""
@@ -87,7 +92,7 @@ class TaskSideExecutor(BaseExecutor):
         data, buffers = future._call
         head = payload.dumps((future._name, future._options))
         _awaited[future._id] = future
-        self._line.send(Kind.SUBMIT, future._id, HEAD_LENGTH.pack(len(head)) + head + data, buffers)
+        self._line.send(Kind.SUBMIT, future._id, HEAD.pack(self._line.task, len(head)) + head + data, buffers)
 
     def _stop(self, future: Future[Any]) -> bool:
         self._line.send(Kind.CANCEL, future._id)

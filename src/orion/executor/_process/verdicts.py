@@ -7,6 +7,7 @@ from typing import Any
 
 from orion.executor._core import payload
 from orion.executor._core.future import Future
+from orion.executor._core.outcome import described
 from orion.executor._process.wire import DESCRIPTORS_GONE
 from orion.executor.errors import (
     OutOfMemory,
@@ -16,7 +17,16 @@ from orion.executor.errors import (
     WorkerLost,
 )
 
-__all__ = ["Verdict", "how_it_ended", "killed_by_kernel", "lost", "over_memory", "over_time", "where_it_crashed"]
+__all__ = [
+    "Verdict",
+    "how_it_ended",
+    "killed_by_kernel",
+    "lost",
+    "over_memory",
+    "over_time",
+    "unreadable",
+    "where_it_crashed",
+]
 
 Verdict = Callable[[TaskReport], TaskStopped]
 
@@ -61,6 +71,15 @@ def lost(future: Future[Any], code: int) -> Verdict:
     if code < 0:
         return lambda report: WorkerLost.died(name, signal=-code, report=report)
     return lambda report: WorkerLost.died(name, exitcode=code, report=report)
+
+
+def unreadable(future: Future[Any], error: Exception) -> Verdict:
+    return lambda report: WorkerLost(
+        f"what the worker running task {future.name!r} has sent could not be taken in: {described(error)}. It was "
+        "replaced. Likely causes: the result is too large for this process, or the task wrote into descriptors "
+        "that it had not opened",
+        report=report,
+    )
 
 
 def where_it_crashed(text: str) -> str:

@@ -37,6 +37,7 @@ class Worker:
     ) -> None:
         self.number = number
         self.link = link
+        self.task = 0
         self._slot = slot
         self._tasks = tasks
         self._results = results
@@ -68,6 +69,7 @@ class Worker:
                 continue
             self._slots.set_started(self._slot, task, time.monotonic_ns())
             start_tail(self._tail)
+            self.task = task
             self._serve(task, form, bytes(packet[Packet.HEADER.size : length]))
             self._slots.set_done(self._slot, task)
             n_tasks += 1
