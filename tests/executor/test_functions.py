@@ -84,7 +84,7 @@ def test_an_unchanged_function_is_serialised_once_and_loaded_once() -> None:
     "source",
     [
         "n = 0\ndef f():\n    global n\n    n += 1\n    return n",
-        "def make():\n    n = 0\n    def f():\n        nonlocal n\n        n += 1\n        return n\n    return f\nf = make()",
+        "def make(n=0):\n    def f():\n        nonlocal n\n        n += 1\n        return n\n    return f\nf = make()",
         "def f(seen=[]):\n    seen.append(1)\n    return len(seen)",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import pickle
 import weakref
@@ -51,10 +52,8 @@ def test_a_failed_future_is_freed_without_the_garbage_collector(executor: Manual
         (future,) = submit(executor, 1)
         executor.started.clear()
         executor.fail(future, ValueError("wrong"))
-        try:
+        with contextlib.suppress(ValueError):
             future.get()
-        except ValueError:
-            pass
         gone = weakref.ref(future)
         del future
         assert gone() is None

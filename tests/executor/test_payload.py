@@ -43,7 +43,7 @@ def test_functions_of_modules_travel_by_name() -> None:
 
 def test_functions_of_main_travel_by_value() -> None:
     main = vars(sys.modules["__main__"])
-    exec("def of_main(x): return x + offset_of_main\noffset_of_main = 5", main)  # noqa: S102 - as a script does
+    exec("def of_main(x): return x + offset_of_main\noffset_of_main = 5", main)
     call = payload.dumps_call(main["of_main"], (1,), {})
     del main["of_main"], main["offset_of_main"]
     ok, data, _ = payload.execute(call)

@@ -1,0 +1,93 @@
+"""What a test may leave behind: processes, threads, file descriptors, shared memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+__all__ = ["Standing", "left_since"]
+
+_SHARED_MEMORY = Path("/dev/shm")
+_POLL_SECONDS = 0.005
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What there is at some moment. Each kind maps what identifies a thing to how it is called in a message."""
+
+    processes: dict[object, str] = field(default_factory=dict)
+    threads: dict[object, str] = field(default_factory=dict)
+    descriptors: dict[object, str] = field(default_factory=dict)
+    shared_memory: dict[object, str] = field(default_factory=dict)
+
+    @classmethod
+    def now(cls) -> Standing:
+        """Return what there is now."""
+        return cls(_processes(), _threads(), _descriptors(), _shared_memory())
+
+    def since(self, before: Standing) -> list[str]:
+        """Return, in words, what is in this one and not in ``before``."""
+        kinds = (
+            (self.processes, before.processes),
+            (self.threads, before.threads),
+            (self.descriptors, before.descriptors),
+            (self.shared_memory, before.shared_memory),
+        )
+        return [now[key] for now, then in kinds for key in now.keys() - then.keys()]
+
+
+def left_since(before: Standing, patience: float) -> list[str]:
+    """Return, in words, what has come since ``before`` and is still there after ``patience`` seconds.
+
+    Returns at once if there is nothing. Only else does it collect garbage, which takes longer than many a test, and
+    wait for what is just ending: what has been killed and not yet reaped, a thread on its last lines.
+    """
+    if not Standing.now().since(before):
+        return []
+    gc.collect()
+    deadline = time.monotonic() + patience
+    while (left := Standing.now().since(before)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
+
+
+def _processes() -> dict[object, str]:
+    children = psutil.Process().children(recursive=True)
+    return {process: f"child process {process.pid} ({_describe(process)})" for process in children}
+
+
+def _describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.status()}: {' '.join(process.cmdline()) or process.name()}"
+    except psutil.Error:
+        return "ended"
+
+
+def _threads() -> dict[object, str]:
+    return {thread: f"{'daemon ' if thread.daemon else ''}thread {thread.name!r}" for thread in threading.enumerate()}
+
+
+def _descriptors() -> dict[object, str]:
+    folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+    found: dict[object, str] = {}
+    for number in os.listdir(folder):
+        try:
+            target = os.readlink(f"{folder}/{number}")
+        except FileNotFoundError:  # the listing's own
+            continue
+        except OSError:  # no links here
+            target = ""
+        found[number, target] = f"file descriptor {number}{target and f' -> {target}'}"
+    return found
+
+
+def _shared_memory() -> dict[object, str]:
+    if not _SHARED_MEMORY.is_dir():
+        return {}
+    return {name: f"{_SHARED_MEMORY / name}" for name in os.listdir(_SHARED_MEMORY)}
