@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-
-import pytest
-
 from orion.executor.base import BaseExecutor
+from orion.executor.process_backend import ProcessExecutor
 from orion.executor.single_backend import SingleExecutor
 from orion.executor.testing import ExecutorConformance, ScriptedExecutor
 from orion.executor.thread_backend import ThreadExecutor
@@ -26,16 +23,18 @@ class TestThread(ExecutorConformance):
         return ThreadExecutor(n_workers)
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("orion.executor.process_backend") is None, reason="the process engine is not there"
-)
 class TestProcess(ExecutorConformance):
     engine_name = "process"
 
     def make_executor(self, n_workers: int) -> BaseExecutor:
-        from orion.executor.process_backend import ProcessExecutor
-
         return ProcessExecutor(n_workers)
+
+
+class TestProcessPortable(ExecutorConformance):
+    engine_name = "process"
+
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        return ProcessExecutor(n_workers, transport="portable")
 
 
 class TestScripted(ExecutorConformance):

@@ -1,0 +1,72 @@
+# Each target sets up what it needs, once. `make` alone lists them.
+
+PYTHON ?= python3
+PYTHONS ?= 3.10 3.12 3.13
+SECONDS ?= 120
+SEED ?= 1
+ARGS ?=
+
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-pythons stress lint format typecheck check guarantees pins clean with-examples with-dev
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
+
+demo: with-examples ## tune a scikit-learn model that reads handwritten digits, in demo/
+	@mkdir -p demo
+	$(BIN)/orion-executor run -n digits examples/digits.py:objective --direction maximize \
+		--space C='loguniform(1e-2, 1e4)' --space gamma='loguniform(1e-5, 1)' --space scale='choices([True, False])' \
+		--max-trials 40 --storage demo/experiments.db --plot demo/digits.png
+
+test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
+	$(RUN) pytest -n 2 $(ARGS)
+
+test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
+	@for version in $(PYTHONS); do \
+		python=$$(.ci/find-python $$version) || exit 1; \
+		[ -n "$$python" ] || { echo "Python $$version is not installed: skipped"; continue; }; \
+		.ci/install "$$python" ".venvs/$$version" test || exit 1; \
+		echo "Python $$version:"; \
+		".venvs/$$version/bin/python" -m pytest -q -n 2 tests/executor $(ARGS) || exit 1; \
+	done
+
+stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1
+	$(RUN) tests.stress --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+lint: with-dev ## ruff, its formatter as a check, and the directions of imports
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+format: with-dev ## apply ruff's formatter and its safe fixes
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+typecheck: with-dev ## mypy, strict
+	$(RUN) mypy
+
+check: lint typecheck test test-pythons stress ## all that CI runs
+
+guarantees: with-dev ## write docs/guarantees.md from what the engines declare
+	$(BIN)/python docs/make_guarantees.py
+
+pins: ## write constraints/: the newest versions that work together, for each Python found
+	@for version in 3.10 3.11 3.12 3.13; do \
+		python=$$(.ci/find-python $$version) || exit 1; \
+		[ -n "$$python" ] || { echo "Python $$version is not installed: its pins stay"; continue; }; \
+		"$$python" -m venv --clear .venvs/pins && .venvs/pins/bin/python -m pip install --quiet -e '.[dev]' \
+			&& .venvs/pins/bin/python -m pip freeze --exclude-editable > "constraints/$$version.txt" || exit 1; \
+	done; rm -rf .venvs/pins
+
+clean: ## remove environments, caches and what the demo wrote
+	rm -rf .venv .venvs build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+with-examples:
+	@.ci/install "$(PYTHON)" .venv experiment,examples
+
+with-dev:
+	@.ci/install "$(PYTHON)" .venv dev
