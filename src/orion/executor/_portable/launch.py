@@ -15,6 +15,8 @@ from orion.executor._process.command import command
 
 __all__ = ["WorkerProcess", "end_tree"]
 
+_LOOK_AGAIN_SECONDS = 0.02
+
 
 class WorkerProcess:
     """A worker's process as the driver holds it.
@@ -35,6 +37,8 @@ class WorkerProcess:
         self, theirs: socket.socket, device: int, environ: Mapping[str, str], when_ended: Callable[[], object]
     ) -> None:
         self._lock = threading.Lock()
+        self._asked = False
+        self._killed = threading.Event()
         self._when_ended = when_ended
         self._process = subprocess.Popen(
             command("orion.executor._portable.worker", theirs.fileno(), device),
@@ -53,8 +57,11 @@ class WorkerProcess:
             raise OSError(str(error)) from error
 
     def end(self, *, gently: bool = False) -> None:
-        """Kill the worker and what it has started; or ask them to end."""
+        """Kill the worker and what it has started; or ask them to end, which they may do one after the other."""
         with self._lock:
+            self._asked = gently
+            if not gently:
+                self._killed.set()
             if self.exitcode is None:
                 end_tree(self.pid, gently=gently)
 
@@ -69,9 +76,19 @@ class WorkerProcess:
         else:
             self._process.wait()
         with self._lock:
-            end_tree(self.pid)  # before the process is reaped and its number free for another, where that is possible
+            if not self._asked:
+                end_tree(self.pid)  # before the process is reaped and its number free for another, where possible
             self.exitcode = self._process.wait()
+        if self._asked:
+            self._let_tidy_up()
         self._when_ended()
+
+    def _let_tidy_up(self) -> None:
+        """Wait until what the worker left has ended or is to be killed; as long as it lives, its group's number does."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while not self._killed.wait(_LOOK_AGAIN_SECONDS):
+                os.killpg(self.pid, 0)
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def end_tree(pid: int, *, gently: bool = False) -> None:

@@ -4,7 +4,7 @@ It has one thread and imports nothing of the user's, so forking it is fast and s
 ``__main__`` is never imported again. It is the parent of all workers and adopts what they leave behind:
 
 - a worker that ends is reaped only after its process group was killed, and reported only after what it
-  left was killed too;
+  left was killed too (see :mod:`orion.executor._process.offspring`);
 - when the driver ends, however it ends, the template kills all and ends;
 - when the template ends, the kernel kills the workers.
 """
@@ -20,11 +20,11 @@ import select
 import signal
 import socket
 import sys
-import time
 
 from orion.executor._core import payload
 from orion.executor._core.outcome import described
 from orion.executor._process import segments
+from orion.executor._process.offspring import Ended, Offspring
 from orion.executor._process.setup import WorkerSetup, fit_out
 from orion.executor._process.slots import Slots
 from orion.executor._process.wire import PEAK_MEMORY, Kind, Order, frame
@@ -33,7 +33,6 @@ __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
-_SECONDS_TO_DIE = 2.0
 _CRASH_REPORT_BYTES = 3000
 
 
@@ -68,7 +67,7 @@ class Template:
         self._slots = slots
         self._driver = driver
         self._setup = setup
-        self._workers: dict[int, int] = {}  # process id: worker
+        self._offspring = Offspring()
         self._crash_logs: dict[int, int] = {}  # process id: what faulthandler writes
         self._warm = False
 
@@ -85,17 +84,17 @@ class Template:
         for fd in (self._control.fileno(), driver, wake_read):
             poll.register(fd, select.POLLIN)
         while True:
-            cold = bool(self._workers) and not self._warm
+            cold = bool(self._offspring) and not self._warm
             ready = {fd for fd, _ in poll.poll(0 if cold else None)}
             if cold and not ready:
                 self._warm_up()
             if wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_read, 4096)
-                self._reap()
+                self._report_ends(self._offspring.reap())
             if driver in ready or (self._control.fileno() in ready and not self._obey()):
                 break
-        self._kill_all()
+        self._offspring.kill_all()
 
     def _warm_up(self) -> None:
         """Import, once the first workers run, what later ones may need and would import each for itself."""
@@ -138,7 +137,7 @@ class Template:
                     os.close(fd)
             return
         if pid:
-            self._workers[pid] = worker
+            self._offspring.add(pid, worker)
             self._crash_logs[pid] = crash_log
             os.close(link)
             os.write(self._results, frame(Kind.SPAWNED, worker, pid))
@@ -178,7 +177,7 @@ class Template:
         for fd in self._crash_logs.values():
             os.close(fd)
         self._control.close()
-        self._workers.clear()
+        self._offspring.forget()
         # If memory runs out, the kernel should take a worker, not the driver.
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
             score = min(1000, int(file.read()) + 500)
@@ -187,35 +186,24 @@ class Template:
 
     def _kill(self, worker: int, slot: int, task: int, *, gently: bool) -> None:
         """End a worker if it runs that task: stopped first, so that it cannot go on to another meanwhile."""
-        pid = next((pid for pid, number in self._workers.items() if number == worker), None)
+        pid = self._offspring.pid(worker)
         if pid is None:
+            if not gently:
+                self._report_ends(self._offspring.kill_rest(worker))
             return
         os.kill(pid, signal.SIGSTOP)
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if self._slots.running(slot) == task:
             if not gently:
-                _kill_group(pid)
+                self._offspring.kill(pid)
                 return
-            os.killpg(pid, signal.SIGTERM)
+            self._offspring.ask(pid, lambda: self._slots.running(slot) == task)
         os.kill(pid, signal.SIGCONT)
 
-    def _reap(self) -> None:
-        """Reap what has ended; report each worker's end after the end of all that it left behind."""
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None:
-                return
-            worker = self._workers.pop(ended.si_pid, None)
-            if worker is not None:
-                _kill_group(ended.si_pid)  # before its number is free for another process
-            _, status, usage = os.wait4(ended.si_pid, 0)
-            if worker is not None:
-                self._kill_orphans()
-                report = PEAK_MEMORY.pack(usage.ru_maxrss * 1024) + self._crash_report(ended.si_pid)
-                os.write(self._results, frame(Kind.DIED, worker, status, report))
+    def _report_ends(self, ends: list[Ended]) -> None:
+        for ended in ends:
+            report = PEAK_MEMORY.pack(ended.peak_bytes) + self._crash_report(ended.pid)
+            os.write(self._results, frame(Kind.DIED, ended.worker, ended.status, report))
 
     def _crash_report(self, pid: int) -> bytes:
         fd = self._crash_logs.pop(pid)
@@ -223,54 +211,6 @@ class Template:
             return os.pread(fd, _CRASH_REPORT_BYTES, 0)
         finally:
             os.close(fd)
-
-    def _kill_orphans(self) -> None:
-        """Kill the descendants of ended workers; those of live workers are not ours, for these adopt their own."""
-        deadline = time.monotonic() + _SECONDS_TO_DIE
-        while time.monotonic() < deadline:
-            orphans = [pid for pid in _children() if pid not in self._workers]
-            if not orphans:
-                return
-            for pid in orphans:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in orphans:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
-
-    def _kill_all(self) -> None:
-        for pid in self._workers:
-            _kill_group(pid)
-        for pid in self._workers:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
-        self._workers.clear()
-        self._kill_orphans()
-
-
-def _kill_group(pid: int) -> None:
-    """Kill a worker and its process group; the group may not exist yet, or no more."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _children() -> list[int]:
-    """Return the children of this process, which has one thread."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
-        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(pid) == os.getpid()]
-
-
-def _parent(pid: str) -> int | None:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
 
 
 def _prctl(option: int, value: int) -> None:

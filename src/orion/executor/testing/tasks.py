@@ -100,13 +100,13 @@ def hold_lock_against_all(lock: Path, started: Path) -> None:
                 time.sleep(0.01)
 
 
-def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool = False) -> None:
-    """Start a process that runs :func:`hold_lock`; then hang, or die by ``SIGKILL``."""
+def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool = False, resist: bool = False) -> None:
+    """Start a process that runs :func:`hold_lock`, or :func:`hold_lock_against_all`; then hang, or die by ``SIGKILL``."""
     import signal
     import subprocess
 
-    code = "import sys, pathlib; from orion.executor.testing.tasks import hold_lock; "
-    code += "hold_lock(*map(pathlib.Path, sys.argv[1:]))"
+    hold = (hold_lock_against_all if resist else hold_lock).__name__
+    code = f"import sys, pathlib; from {__name__} import {hold}; {hold}(*map(pathlib.Path, sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(lock), str(started)], env=environment, start_new_session=own_session
@@ -118,12 +118,12 @@ def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool
 
 
 def spawn_polite_child(started: Path, asked: Path) -> None:
-    """Start a process that makes the file ``asked`` when it is asked to end; and hang."""
+    """Start a process that makes the file ``asked`` some time after it was asked to end; and hang."""
     import subprocess
 
     code = (
         "import pathlib, signal, sys, time\n"
-        "def end(*_): pathlib.Path(sys.argv[2]).touch(); sys.exit()\n"
+        "def end(*_): time.sleep(0.2); pathlib.Path(sys.argv[2]).touch(); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "pathlib.Path(sys.argv[1]).touch()\n"
         f"time.sleep({PATIENCE})\n"

@@ -53,12 +53,15 @@ class TimeLimitTests(Conformance):
         assert executor.submit(tasks.identity, 1).get() == 1
 
     def test_a_task_is_asked_to_end_before_it_is_killed(self, tmp_path: Path) -> None:
-        """With ``grace``: what the task started may tidy up."""
+        """With ``grace``: what the task started may tidy up, also when the worker has ended at once."""
         executor = self._start_limiting(1)
         self.needs(executor, "grace")
-        asked = tmp_path / "asked"
-        limited = executor.options(timeout=1.0, grace=self.patience)
-        self._timed_out(limited.submit(tasks.spawn_polite_child, tmp_path / "started", asked))
+        started, asked = tmp_path / "started", tmp_path / "asked"
+        limit = 1.0
+        while not started.exists():  # as many seconds as the machine needs to start a process
+            limited = executor.options(timeout=limit, grace=self.patience)
+            self._timed_out(limited.submit(tasks.spawn_polite_child, started, asked))
+            limit *= 2
         assert asked.exists()
 
     def test_a_task_that_does_not_end_when_asked_is_killed(self, tmp_path: Path) -> None:
@@ -68,6 +71,19 @@ class TimeLimitTests(Conformance):
         limited = executor.options(timeout=0.5, grace=0.2)
         self._timed_out(limited.submit(tasks.hold_lock_against_all, lock, started))
         self._await_stopped(lock)
+
+    @pytest.mark.parametrize("own_session", [False, True])
+    def test_processes_of_a_task_that_do_not_end_when_asked_are_killed(self, tmp_path: Path, own_session: bool) -> None:
+        """Also if the worker itself has ended by then."""
+        executor = self._start_limiting(1)
+        self.needs(executor, "grace")
+        if own_session:
+            self.needs(executor, "child_processes")
+        lock, started = tmp_path / "lock", tmp_path / "started"
+        limited = executor.options(timeout=1.0, grace=0.2)
+        self._timed_out(limited.submit(tasks.spawn_child_and_hang, lock, started, own_session, False, True))
+        self._await_stopped(lock)
+        assert executor.submit(tasks.identity, 1).get() == 1
 
     @pytest.mark.parametrize("own_session", [False, True])
     def test_the_processes_of_a_task_that_runs_too_long_are_stopped(self, tmp_path: Path, own_session: bool) -> None:
