@@ -84,7 +84,7 @@ class WorkerProcess:
         self._when_ended()
 
     def _let_tidy_up(self) -> None:
-        """Wait until what the worker left has ended or is to be killed; as long as it lives, its group's number does."""
+        """Wait until what the worker left has ended, or is to be killed; till then its group keeps its number."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             while not self._killed.wait(_LOOK_AGAIN_SECONDS):
                 os.killpg(self.pid, 0)

@@ -101,7 +101,7 @@ def hold_lock_against_all(lock: Path, started: Path) -> None:
 
 
 def spawn_child_and_hang(lock: Path, started: Path, own_session: bool, die: bool = False, resist: bool = False) -> None:
-    """Start a process that runs :func:`hold_lock`, or :func:`hold_lock_against_all`; then hang, or die by ``SIGKILL``."""
+    """Start a process that holds the lock (``resist``: against all); then hang, or die by ``SIGKILL``."""
     import signal
     import subprocess
 
