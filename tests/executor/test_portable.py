@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -189,6 +190,20 @@ class TestIsolation:
         with pytest.raises(TaskTimeout):
             executor.options(timeout=0.5).submit(_suspend).get()
         assert executor.submit(tasks.identity, 1).get() == 1
+
+    def test_what_an_ending_worker_did_not_begin_goes_to_another(self, executor: ProcessExecutor) -> None:
+        ending = executor.submit(os.getpid).get()
+        os.kill(ending, signal.SIGSTOP)
+        future = executor.submit(os.getpid)
+        os.kill(ending, signal.SIGKILL)
+        assert future.get() != ending
+
+    def test_a_call_that_no_worker_has_the_memory_to_read_is_lost(self) -> None:
+        with ProcessExecutor(1, transport="portable", initializer=_allow_memory, initargs=(100_000_000,)) as executor:
+            with pytest.raises(WorkerLost, match="trial 7"):
+                executor.options(name="trial 7").submit(len, bytes(400_000_000)).get()
+            assert executor.submit(tasks.identity, 2).get() == 2
+            executor.close()
 
     def test_what_is_written_into_the_line_is_no_message(self, executor: ProcessExecutor) -> None:
         with pytest.raises(WorkerLost, match="could not be taken in"):
@@ -477,6 +492,11 @@ def _initialize(value: str) -> None:
 def _surroundings() -> tuple[str, str, str, bool]:
     found = [os.environ[name] for name in ("ORION_INITIALIZED", "ORION_GIVEN", "CUDA_VISIBLE_DEVICES")]
     return found[0], found[1], found[2], "colorsys" in sys.modules
+
+
+def _allow_memory(more: int) -> None:
+    used = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def _clean_up_when_asked(started: Path, cleaned: Path) -> None:

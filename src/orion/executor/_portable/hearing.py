@@ -35,6 +35,8 @@ class Hearing:
                 outcome = Arrived(kind == Kind.RETURNED, *content_of(message.body))
                 self._ends.task_ended(worker, number, outcome, later)
                 self._pool.make_idle(member)
+        elif kind == Kind.STARTED:
+            self._pool.task_started(member)
         elif kind == Kind.LEAVING:
             member.is_leaving = True
         elif kind == Kind.UNFIT:

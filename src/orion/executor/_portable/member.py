@@ -15,8 +15,8 @@ __all__ = ["Member"]
 class Member:
     """A worker and the way to it.
 
-    ``task`` is the one that it runs, if any; ``started`` says when that was sent. A worker that is leaving will end by
-    itself, a doomed one is being stopped; both get no more tasks.
+    ``task`` is the one that was sent to it, if any; ``started`` says when it began that, if it has. A worker that is
+    leaving will end by itself, a doomed one is being stopped; both get no more tasks.
     """
 
     state: WorkerState

@@ -21,6 +21,7 @@ class Kind(wire.Kind):
     """What a worker tells the driver; ``SPAWNED`` says that it is ready."""
 
     LEAVING = 64  # this task was the worker's last
+    STARTED = 65  # the worker begins this task
 
 
 class Order:

@@ -50,6 +50,7 @@ class PortablePool(BasePool):
         self._members: dict[int, Member] = {}
         self._idle: dict[int, Member] = {}
         self._ended: deque[int] = deque()
+        self._sent_again: set[int] = set()  # tasks whose worker ended before it began them
         self._limits = Limits(self)
         self._ends = Ends(self)
         self._hearing = Hearing(self, self._ends)
@@ -98,9 +99,9 @@ class PortablePool(BasePool):
                 self.ledger.ended(future._id)
                 continue
             _, member = self._idle.popitem()
-            member.task, member.started, member.had_work = future._id, time.monotonic(), True
+            member.task, member.started, member.had_work = future._id, None, True
             self._send(member, Order.RUN, future._id, future._call)
-            if self.ledger.arm(future, member.started):
+            if self.ledger.arm(future, time.monotonic()):
                 self.wake_up()
         if self.ledger.missing() > 0:
             self.wake_up()
@@ -114,7 +115,7 @@ class PortablePool(BasePool):
 
     def started(self, worker: WorkerState, task: int) -> float | None:
         member = self._members[worker.number]
-        return None if member.task != task or member.line.is_waiting else member.started
+        return member.started if member.task == task else None
 
     def report(self, worker: WorkerState, task: int) -> TaskReport:
         started = self.started(worker, task)
@@ -134,6 +135,11 @@ class PortablePool(BasePool):
         member.line.send(kind, number, body)
         if member.line.is_waiting:
             self.wake_up()
+
+    def task_started(self, member: Member) -> None:
+        """Take note that a worker begins what was sent to it."""
+        member.started = time.monotonic()
+        self._sent_again.discard(member.task or 0)
 
     def make_idle(self, member: Member) -> None:
         """Give a worker something to do when there is something, unless it should go."""
@@ -270,6 +276,7 @@ class PortablePool(BasePool):
         """Take leave of a worker that has ended."""
         self._hear(member, member.line.receive_rest, later)
         worker, exitcode = member.state, member.process.exitcode or 0
+        self._take_back_unbegun(member)
         report = self.report(worker, member.task or 0)
         del self._members[worker.number]
         self._idle.pop(worker.number, None)
@@ -278,6 +285,15 @@ class PortablePool(BasePool):
         with contextlib.suppress(KeyError):
             self._selector.unregister(member.line.socket)
         member.line.socket.close()
+
+    def _take_back_unbegun(self, member: Member) -> None:
+        """Queue again, once, what was sent to a worker that had ended, or was just ending, while it was idle."""
+        task = member.task
+        if task is None or member.started is not None or task in self._sent_again or task in self.ledger.verdicts:
+            return
+        self._sent_again.add(task)
+        self.ledger.unsend([task])
+        member.task = None
 
     def _give_back(self) -> None:
         """End all workers, and close everything."""

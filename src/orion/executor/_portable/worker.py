@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -53,13 +53,14 @@ class Worker:
         self._identity = self._descriptor()
         self._orders: SimpleQueue[Message] = SimpleQueue()
         self._unsent: SimpleQueue[bytes | None] = SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="orion-to-driver", daemon=True)
+        self._sending = threading.Lock()
+        self._writer = threading.Thread(target=_or_die, args=(self._write,), name="orion-to-driver", daemon=True)
 
     def run(self, device: int) -> None:
         """Serve until there are no more calls, or until the worker should be replaced."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         worker_side.attach = self._attach
-        threading.Thread(target=self._read, name="orion-from-driver", daemon=True).start()
+        threading.Thread(target=_or_die, args=(self._read,), name="orion-from-driver", daemon=True).start()
         self._writer.start()
         setup = WorkerSetup.loads(content_of(self._next_order().body)[0])
         problem = _prepare(setup, device)
@@ -132,15 +133,21 @@ class Worker:
             for message in inbox.add(data):
                 if message.kind in (Order.RETURNED, Order.RAISED):
                     _pass_on(message)
-                else:
-                    self._orders.put(message)
+                    continue
+                if message.kind == Order.RUN:
+                    self._write_out(HEADER.pack(0, Kind.STARTED, message.number))
+                self._orders.put(message)
 
     def _write(self) -> None:
         while (data := self._unsent.get()) is not None:
-            try:
+            self._write_out(data)
+
+    def _write_out(self, data: bytes) -> None:
+        try:
+            with self._sending:
                 self._line.sendall(data)
-            except OSError as error:
-                self._disconnected(error)
+        except OSError as error:
+            self._disconnected(error)
 
     def _disconnected(self, error: OSError | None) -> NoReturn:
         """End, since the driver cannot be reached; if that is because it has ended, with all that was started here."""
@@ -177,6 +184,17 @@ def _execute(body: bytes) -> tuple[bool, bytes, list[pickle.PickleBuffer]]:
         return payload.execute(call, buffers)
     except BaseException as error:  # a signal's exception may come outside of the user's code
         return False, payload.dump_failure(error), []
+
+
+def _or_die(work: Callable[[], None]) -> None:
+    """End the process if its reader or writer fails, for lack of memory above all: without these it would hang."""
+    try:
+        work()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _pass_on(message: Message) -> None:
