@@ -27,6 +27,7 @@ def python(code: str) -> str:
         "from orion.executor import *",
         "from orion.executor import create_executor; create_executor('single').close()",
         "from orion.executor.testing import ScriptedExecutor",
+        "from orion.executor import current_task; assert current_task() is None",
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_asked_for(code: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orion.executor import create_executor
+from orion.executor._core import registry
 from orion.executor.base import BaseExecutor, executor_factory
 from orion.executor.errors import EngineNotInstalled, UnknownExecutor
 from orion.executor.single_backend import SingleExecutor
@@ -102,6 +103,27 @@ def test_a_missing_library_names_the_install_command(install: Install) -> None:
     assert isinstance(raised.value, ImportError)
     assert "a_library_that_is_not_installed" in str(raised.value)
     assert "lacking" not in executor_factory.get_classes()
+
+
+@pytest.mark.parametrize("name", ["dask", "ray", "slurm", "futures", "joblib"])
+def test_engines_past_one_machine_are_known_by_name(name: str) -> None:
+    assert name in executor_factory.names()
+    with pytest.raises(UnknownExecutor, match=name):
+        create_executor("nothing")
+
+
+def test_an_engine_that_this_version_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._BUILT_IN, "coming", "orion.executor.coming_backend:Coming")
+    with pytest.raises(EngineNotInstalled, match="'coming' is not in this version"):
+        create_executor("coming")
+    assert "coming" not in executor_factory.get_classes()
+
+
+def test_the_install_command_names_the_extra() -> None:
+    error = EngineNotInstalled.of("dask", "distributed")
+    assert "'dask' needs distributed" in str(error)
+    assert str(error).endswith("pip install 'orion-executor[dask]'")
+    assert "'orion-executor[futures]'" in str(EngineNotInstalled.of("joblib", "loky", extra="futures"))
 
 
 def test_an_entry_point_that_is_no_engine_is_told(install: Install) -> None:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orion.executor._core.current import current_task
     from orion.executor.base import (
         AsyncException,
         AsyncResult,
@@ -55,6 +56,7 @@ __all__ = [
     "WorkerLost",
     "WorkersUnfit",
     "create_executor",
+    "current_task",
     "executor_factory",
 ]
 
@@ -64,9 +66,14 @@ _IN_BASE = {"AsyncException", "AsyncResult", "BaseExecutor", "Future", "create_e
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module("orion.executor.base" if name in _IN_BASE else "orion.executor.errors")
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = getattr(import_module(_module_of(name)), name)
     return value
+
+
+def _module_of(name: str) -> str:
+    if name == "current_task":  # by itself, since it is asked for in workers, which need nothing else of the contract
+        return "orion.executor._core.current"
+    return "orion.executor.base" if name in _IN_BASE else "orion.executor.errors"
 
 
 def __dir__() -> list[str]:

@@ -220,6 +220,12 @@ class UnknownExecutor(ExecutorError, ValueError, NotImplementedError):
 class EngineNotInstalled(ExecutorError, ImportError):
     """Raised when an engine's library is missing; the message names the install command."""
 
+    @classmethod
+    def of(cls, engine: str, library: str, extra: str | None = None) -> EngineNotInstalled:
+        """Say which library an engine needs, and how it is installed; the extra is mostly called like the engine."""
+        command = f"pip install 'orion-executor[{extra or engine}]'"
+        return cls(f"engine {engine!r} needs {library}, which is not installed: {command}")
+
 
 class OptionNotSupported(ExecutorError, ValueError):
     """Raised when an option is asked of an engine that cannot honour it."""

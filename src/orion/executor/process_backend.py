@@ -7,12 +7,13 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from orion.executor._core import payload
 from orion.executor._core.cpus import available_cpus
 from orion.executor._process import capabilities
 from orion.executor._process.base_pool import BasePool
+from orion.executor._process.resources import RESOURCES
 from orion.executor._process.search_path import PathFirst
 from orion.executor._process.setup import WorkerSetup, can_measure, environment
 from orion.executor.base import BaseExecutor, Future
@@ -63,6 +64,11 @@ class ProcessExecutor(BaseExecutor):
     idle_timeout
         After how many seconds without work the workers end; they come back when there is some. ``None`` keeps them.
 
+    Notes
+    -----
+    Exceptions from the contract (:attr:`limitations` gives each its reason): ``cpus`` and ``gpus``, since these are
+    shared out to workers, by ``n_workers`` and the argument ``gpus``, not to tasks.
+
     Raises
     ------
     NotSerializable
@@ -70,6 +76,8 @@ class ProcessExecutor(BaseExecutor):
     OptionNotSupported
         If this system lacks what ``transport`` or another argument needs; the message says what.
     """
+
+    limitations: ClassVar[Mapping[str, str]] = RESOURCES
 
     def __init__(
         self,

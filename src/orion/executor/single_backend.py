@@ -25,8 +25,8 @@ class SingleExecutor(BaseExecutor):
     Exceptions from the contract (:attr:`limitations` gives each its reason). Since nothing can interrupt the calling
     thread: ``timeout``, ``cancel_running``, ``child_processes``, and ``wait_timeout``: a call that waits
     runs the task to its end. Since there is no worker, and no process of the task's own: ``worker_death``,
-    ``exit_status``, ``grace`` and ``memory_gb``. Since a task runs when it is waited for: ``background`` and
-    ``concurrency``.
+    ``exit_status``, ``grace``, ``memory_gb``, ``cpus`` and ``gpus``. Since a task runs when it is waited for:
+    ``background`` and ``concurrency``.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ class SingleExecutor(BaseExecutor):
         "wait_timeout": "a call that waits runs the task to its end, however short its timeout",
         "concurrency": "tasks run one after the other",
         "background": "a task runs when it is waited for, not before",
+        "cpus": "tasks run one after the other, in this process, which has what CPUs it has",
+        "gpus": "tasks see the GPUs that this process sees; ProcessExecutor(gpus=…) gives each worker one",
     }
 
     def __init__(self, n_workers: int = 1, **kwargs: Any) -> None:
@@ -91,7 +93,7 @@ class SingleExecutor(BaseExecutor):
         self._local.depth = getattr(self._local, "depth", 0) + 1
         try:
             while not future._order:  # again if it is to be retried
-                self._settle(future, run_here(call))
+                self._settle(future, run_here(call, future.name, future.attempt))
         finally:
             self._local.depth -= 1
             with self._lock:

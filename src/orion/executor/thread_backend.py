@@ -23,7 +23,7 @@ class ThreadExecutor(BaseExecutor):
 
     Exceptions from the contract (:attr:`limitations` gives each its reason). Since a thread cannot be stopped:
     ``timeout``, ``cancel_running`` and ``child_processes``. Since all tasks share this process:
-    ``worker_death``, ``exit_status``, ``grace`` and ``memory_gb``.
+    ``worker_death``, ``exit_status``, ``grace``, ``memory_gb``, ``cpus`` and ``gpus``.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class ThreadExecutor(BaseExecutor):
         "exit_status": "a worker is a thread, which has no exit code",
         "cancel_running": "a thread cannot be stopped; a task that has not started never runs",
         "worker_death": "the workers are threads of this process: what ends one ends all",
+        "cpus": "the threads share the CPUs of this process: n_workers says how many tasks run at a time",
+        "gpus": "the threads share the GPUs that this process sees; ProcessExecutor(gpus=…) gives each worker one",
     }
 
     def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:
@@ -134,7 +136,7 @@ class _Crew:
         while (future := self._next()) is not None:
             call = future._call
             if call is not None:  # else it was settled meanwhile
-                future._executor._settle(future, run_here(call))
+                future._executor._settle(future, run_here(call, future.name, future.attempt))
             with self._changed:
                 self._running.discard(future._id)
             del future, call

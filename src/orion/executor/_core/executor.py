@@ -165,6 +165,11 @@ class BaseExecutor(ABC):
         memory_gb : float, optional
             GB (10⁹ bytes) that the task's processes may use together; then it is stopped, and the outcome is
             ``OutOfMemory``.
+        cpus : float, optional
+            CPUs that are set aside for the task while it runs.
+        gpus : float, optional
+            GPUs that are set aside for the task while it runs; it sees no others (``CUDA_VISIBLE_DEVICES``).
+            Where the engine can share one between tasks, a part of one is possible.
         retries : int, optional
             How often the task is run again after a failure that ``retry_on`` names.
         retry_on : exception class or tuple of them, optional

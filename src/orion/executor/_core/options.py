@@ -10,6 +10,8 @@ from orion.executor.errors import WorkerLost
 
 __all__ = ["TaskOptions", "check_timeout"]
 
+_QUANTITIES = {"timeout": "seconds", "grace": "seconds", "memory_gb": "GB", "cpus": "CPUs", "gpus": "GPUs"}
+
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
@@ -24,6 +26,10 @@ class TaskOptions:
         it they are killed at once.
     memory_gb
         GB (10⁹ bytes) that the task's processes may use together; then it is stopped.
+    cpus
+        CPUs that are set aside for the task while it runs.
+    gpus
+        GPUs that are set aside for the task while it runs; it sees no others. A part of one is possible.
     retries
         How often the task is run again after a failure that ``retry_on`` names.
     retry_on
@@ -35,12 +41,14 @@ class TaskOptions:
     timeout: float | None = None
     grace: float | None = None
     memory_gb: float | None = None
+    cpus: float | None = None
+    gpus: float | None = None
     retries: int = 0
     retry_on: tuple[type[BaseException], ...] = (WorkerLost,)
     name: str | None = None
 
     def __post_init__(self) -> None:
-        for name, unit in (("timeout", "seconds"), ("grace", "seconds"), ("memory_gb", "GB")):
+        for name, unit in _QUANTITIES.items():
             value = getattr(self, name)
             if value is None:
                 continue

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from orion.executor._core import current
 from orion.executor._core.functions import shipped
 from orion.executor._core.outcome import Failure, Value, described
 
@@ -124,8 +125,19 @@ def call_name(function: Callable[..., Any]) -> str:
     return name if isinstance(name, str) else type(target).__name__
 
 
-def execute(call: bytes, buffers: Iterable[Any] = ()) -> tuple[bool, bytes, list[pickle.PickleBuffer]]:
+def execute(
+    call: bytes, buffers: Iterable[Any] = (), *, name: str | None = "", attempt: int = 1, in_band: bool = False
+) -> tuple[bool, bytes, list[pickle.PickleBuffer]]:
     """Run a serialised call, in a worker.
+
+    Parameters
+    ----------
+    call, buffers
+        What :func:`dumps_call` made.
+    name, attempt
+        What ``current_task`` says meanwhile: an empty name stands for the function's, with ``None`` this is no task.
+    in_band
+        Keep large buffers in the pickle.
 
     Returns
     -------
@@ -137,21 +149,24 @@ def execute(call: bytes, buffers: Iterable[Any] = ()) -> tuple[bool, bytes, list
         function, args, kwargs = pickle.loads(call, buffers=buffers)
     except BaseException as error:
         return False, _dump_unloadable("the function or an argument could not be loaded in the worker", error), []
+    outer = current.begin(name, function, attempt, whole_process=True)
     try:
         value = function(*args, **kwargs)
     except BaseException as error:
         if error.__traceback__ is not None:  # this frame tells the user nothing
             error.__traceback__ = error.__traceback__.tb_next
         return False, dump_failure(error), []
+    finally:
+        current.end(outer)
     out: list[pickle.PickleBuffer] = []
     try:
-        return True, dumps(value, out), out
+        return True, dumps(value, None if in_band else out), out
     except BaseException as error:
         return False, _dump_unloadable(f"the result ({type(value).__name__}) cannot travel", error), []
 
 
-def run_here(call: bytes) -> Value | Failure:
-    """Run a serialised call in this process; its exception keeps its traceback."""
+def run_here(call: bytes, name: str = "", attempt: int = 1) -> Value | Failure:
+    """Run a serialised call in this thread; its exception keeps its traceback. For the rest see :func:`execute`."""
     try:
         function, args, kwargs = pickle.loads(call)
     except BaseException as error:
@@ -160,12 +175,15 @@ def run_here(call: bytes) -> Value | Failure:
         wrapped = NotSerializable(f"the function or an argument could not be loaded: {described(error)}")
         wrapped.__cause__ = error
         return Failure(wrapped)
+    outer = current.begin(name, function, attempt, whole_process=False)
     try:
         return Value(function(*args, **kwargs))
     except BaseException as error:
         if error.__traceback__ is not None:  # this frame tells the user nothing
             error.__traceback__ = error.__traceback__.tb_next
         return Failure(error)
+    finally:
+        current.end(outer)
 
 
 def _dump_unloadable(what: str, error: BaseException) -> bytes:

@@ -18,7 +18,12 @@ _BUILT_IN = {
     "single": "orion.executor.single_backend:SingleExecutor",
     "thread": "orion.executor.thread_backend:ThreadExecutor",
     "process": "orion.executor.process_backend:ProcessExecutor",
+    "dask": "orion.executor.dask_backend:Dask",
+    "ray": "orion.executor.ray_backend:Ray",
+    "slurm": "orion.executor.slurm_backend:Slurm",
+    "futures": "orion.executor.futures_backend:Futures",
     # The names of Oríon's executors
+    "joblib": "orion.executor.joblib_backend:Joblib",
     "singleexecutor": "orion.executor.single_backend:SingleExecutor",
     "poolexecutor": "orion.executor.multiprocess_backend:PoolExecutor",
 }
@@ -39,7 +44,8 @@ class ExecutorFactory:
         Parameters
         ----------
         of_type
-            The engine's name: ``single``, ``thread``, ``process``, or one added by another distribution.
+            The engine's name: ``single``, ``thread``, ``process``, ``dask``, ``ray``, ``slurm``, ``futures``, or one
+            added by another distribution.
         *args, **config
             The arguments of the engine's constructor, ``n_workers`` first.
 
@@ -58,8 +64,7 @@ class ExecutorFactory:
         """Return the class of the engine with that name, importing it."""
         name = of_type.lower() if isinstance(of_type, str) else of_type
         if name in _BUILT_IN:
-            module, _, attribute = _BUILT_IN[name].partition(":")
-            return _checked(getattr(import_module(module), attribute), name)
+            return _checked(_built_in(name), name)
         for entry_point in _entry_points():
             if entry_point.name.lower() == name:
                 try:
@@ -85,6 +90,18 @@ class ExecutorFactory:
     def names(self) -> list[str]:
         """Return the names of all engines known here, whether their libraries are installed or not."""
         return [*_BUILT_IN, *sorted({entry_point.name.lower() for entry_point in _entry_points()} - set(_BUILT_IN))]
+
+
+def _built_in(name: str) -> object:
+    module, _, attribute = _BUILT_IN[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise EngineNotInstalled(
+            f"engine {name!r} is not in this version of orion-executor: install a newer one"
+        ) from error
 
 
 def _entry_points() -> list[EntryPoint]:

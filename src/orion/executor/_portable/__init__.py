@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import os
 
+from orion.executor._process.resources import RESOURCES
 from orion.executor._process.setup import can_measure
 
 __all__ = ["limitations"]
@@ -36,6 +37,7 @@ __all__ = ["limitations"]
 def limitations() -> dict[str, str]:
     """Return the guarantees that this transport cannot keep on this system, with the reasons."""
     found = {
+        **RESOURCES,
         "child_processes": "this transport knows the processes of a task by their process group, which those that "
         "start a session of their own leave",
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orion.executor._core.arrived import Arrived
 from orion.executor._portable.member import Member
 from orion.executor._portable.messages import Kind, Message, content_of
 from orion.executor._process.adoption import Adoption
-from orion.executor._process.arrived import Arrived
 from orion.executor._process.base_pool import Later
 from orion.executor._process.ends import Ends
 

@@ -24,9 +24,9 @@ class Line:
         """Whether something is still to be sent."""
         return bool(self._waiting)
 
-    def send(self, kind: int, number: int = 0, body: bytes = b"") -> None:
-        """Send a message; nothing happens if the worker has died, which is heard elsewhere."""
-        self._waiting.append(memoryview(HEADER.pack(len(body), kind, number)))
+    def send(self, kind: int, number: int = 0, body: bytes = b"", head: bytes = b"") -> None:
+        """Send a message, whose body begins with ``head``; nothing happens if the worker has died: that is heard."""
+        self._waiting.append(memoryview(HEADER.pack(len(head) + len(body), kind, number) + head))
         if body:
             self._waiting.append(memoryview(body))
         self.flush()

@@ -28,7 +28,7 @@ class Order:
     """What the driver tells a worker."""
 
     SETUP = 1
-    RUN = 2  # number: the task
+    RUN = 2  # number: the task; the body begins with what a worker has to know of it besides its call
     RETIRE = 3
     RETURNED = 4  # number: the worker's own number for the nested task
     RAISED = 5  # number: likewise
@@ -47,7 +47,7 @@ def body_of(data: bytes | memoryview, buffers: Sequence[pickle.PickleBuffer | me
     return pickle.dumps((bytes(data), [pickle.PickleBuffer(buffer) for buffer in buffers]), protocol=5)
 
 
-def content_of(body: bytes) -> tuple[bytes, list[memoryview]]:
+def content_of(body: bytes | memoryview) -> tuple[bytes, list[memoryview]]:
     """Return the pickle and the buffers of a body; what could be written before can be written again."""
     data, buffers = pickle.loads(body)
     return data, [memoryview(buffer) for buffer in buffers]

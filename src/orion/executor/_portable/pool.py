@@ -28,6 +28,7 @@ from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.limits import Limits
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.verdicts import unreadable
+from orion.executor._process.wire import about
 from orion.executor.errors import TaskReport, WorkerLost
 
 __all__ = ["PortablePool"]
@@ -100,7 +101,8 @@ class PortablePool(BasePool):
                 continue
             _, member = self._idle.popitem()
             member.task, member.started, member.had_work = future._id, None, True
-            self._send(member, Order.RUN, future._id, future._call)
+            head = about(future._attempt, future._options.name or "")
+            self._send(member, Order.RUN, future._id, future._call, head)
             if self.ledger.arm(future, time.monotonic()):
                 self.wake_up()
         if self.ledger.missing() > 0:
@@ -131,8 +133,8 @@ class PortablePool(BasePool):
         with contextlib.suppress(OSError):  # so many wake-ups are on their way that another is not needed; or closed
             self._wake_write.send(b"\0")
 
-    def _send(self, member: Member, kind: int, number: int = 0, body: bytes = b"") -> None:
-        member.line.send(kind, number, body)
+    def _send(self, member: Member, kind: int, number: int = 0, body: bytes = b"", head: bytes = b"") -> None:
+        member.line.send(kind, number, body, head)
         if member.line.is_waiting:
             self.wake_up()
 

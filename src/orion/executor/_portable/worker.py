@@ -22,7 +22,7 @@ from orion.executor._core import payload, worker_side
 from orion.executor._portable.launch import end_tree
 from orion.executor._portable.messages import HEADER, READ_BYTES, Inbox, Kind, Message, Order, body_of, content_of
 from orion.executor._process.setup import WorkerSetup, fit_out
-from orion.executor._process.wire import DESCRIPTORS_GONE
+from orion.executor._process.wire import DESCRIPTORS_GONE, about_and_rest
 
 __all__ = ["main"]
 
@@ -174,14 +174,15 @@ def _prepare(setup: WorkerSetup, device: int) -> bytes | None:
         return payload.dump_failure(error)
     if setup.initializer is None:
         return None
-    ok, data, _ = payload.execute(setup.initializer)
+    ok, data, _ = payload.execute(setup.initializer, name=None)
     return None if ok else data
 
 
 def _execute(body: bytes) -> tuple[bool, bytes, list[pickle.PickleBuffer]]:
     try:
-        call, buffers = content_of(body)
-        return payload.execute(call, buffers)
+        attempt, name, call_body = about_and_rest(memoryview(body))
+        call, buffers = content_of(call_body)
+        return payload.execute(call, buffers, name=name, attempt=attempt)
     except BaseException as error:  # a signal's exception may come outside of the user's code
         return False, payload.dump_failure(error), []
 
@@ -198,7 +199,7 @@ def _or_die(work: Callable[[], None]) -> None:
 
 
 def _pass_on(message: Message) -> None:
-    from orion.executor._process.arrived import Arrived
+    from orion.executor._core.arrived import Arrived
     from orion.executor._process.task_side import answered
 
     data, buffers = content_of(message.body)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from orion.executor._core.arrived import encoded
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
-from orion.executor._process.arrived import encoded
 from orion.executor._process.base_pool import BasePool, Later
 from orion.executor._process.ledger import WorkerState
 from orion.executor._process.task_side import HEAD

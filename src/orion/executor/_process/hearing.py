@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orion.executor._core.arrived import Arrived
 from orion.executor._process.adoption import Adoption
-from orion.executor._process.arrived import Arrived
 from orion.executor._process.base_pool import Later
 from orion.executor._process.ends import Ends
 from orion.executor._process.wire import PEAK_MEMORY, Frame, Kind, Packet

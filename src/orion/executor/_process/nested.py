@@ -7,9 +7,9 @@ import os
 import socket
 import threading
 
+from orion.executor._core.arrived import Arrived
 from orion.executor._core.executor import BaseExecutor
 from orion.executor._process import segments
-from orion.executor._process.arrived import Arrived
 from orion.executor._process.task_side import TaskSideExecutor, answered
 from orion.executor._process.wire import PACKET_BYTES, Form, Reply
 from orion.executor._process.worker import Worker

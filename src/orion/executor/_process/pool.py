@@ -203,6 +203,5 @@ def _packet(future: Future[Any]) -> bytes | None:
     call: bytes | Parcel | None = future._call
     if call is None:
         return None
-    if isinstance(call, Parcel):
-        return Packet.HEADER.pack(future._id, Packet.RUN, Form.SEGMENT) + call.place()
-    return Packet.HEADER.pack(future._id, Packet.RUN, Form.INLINE) + call
+    form, body = (Form.SEGMENT, call.place()) if isinstance(call, Parcel) else (Form.INLINE, call)
+    return Packet.run(future._id, form, future._attempt, future._options.name or "", body)

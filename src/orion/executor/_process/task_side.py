@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from orion.executor._core import payload
+from orion.executor._core.arrived import Arrived
 from orion.executor._core.executor import BaseExecutor
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
 from orion.executor._core.reach import reachable, reattach
-from orion.executor._process.arrived import Arrived
 from orion.executor._process.wire import Kind
 from orion.executor.errors import ExecutorError
 

@@ -22,6 +22,8 @@ __all__ = [
     "Order",
     "Packet",
     "Reply",
+    "about",
+    "about_and_rest",
     "frames",
 ]
 
@@ -41,9 +43,20 @@ class Packet:
     """What the driver puts into the task pipe."""
 
     HEADER = struct.Struct("<QBB")  # task, kind, form
-    RUN = 1
+    RUN = 1  # followed by what it is called and which attempt it is, and the call
     PARK = 2
     RETIRE = 3
+
+    @staticmethod
+    def run(task: int, form: int, attempt: int, name: str, body: bytes) -> bytes:
+        """Return the packet that runs a task."""
+        return Packet.HEADER.pack(task, Packet.RUN, form) + about(attempt, name) + body
+
+    @staticmethod
+    def content(packet: memoryview, length: int) -> tuple[int, str, bytes]:
+        """Return attempt, name and body of a packet that runs a task."""
+        attempt, name, body = about_and_rest(packet[Packet.HEADER.size : length])
+        return attempt, name, bytes(body)
 
 
 class Kind:
@@ -93,8 +106,26 @@ class Frame(NamedTuple):
 
 
 _FRAME = struct.Struct("<HBBIQ")  # length of all, kind, form, worker, number
-CALL_ROOM = PACKET_BYTES - Packet.HEADER.size
+_ABOUT = struct.Struct("<IB")  # attempt, length of the name
+_NAME_BYTES = 255  # of a task's name; the rest is cut
+CALL_ROOM = PACKET_BYTES - Packet.HEADER.size - _ABOUT.size - _NAME_BYTES
 FRAME_ROOM = PACKET_BYTES - _FRAME.size
+
+
+def about(attempt: int, name: str) -> bytes:
+    """Return what a worker has to know of a task besides its call; an empty name stands for the function's."""
+    if not name:
+        return _ABOUT.pack(attempt, 0)
+    encoded = name.encode("utf-8", "replace")[:_NAME_BYTES]
+    return _ABOUT.pack(attempt, len(encoded)) + encoded
+
+
+def about_and_rest(data: memoryview) -> tuple[int, str, memoryview]:
+    """Return attempt and name, as :func:`about` made them, and what follows."""
+    attempt, length = _ABOUT.unpack_from(data)
+    start = _ABOUT.size + length
+    name = str(data[_ABOUT.size : start], "utf-8", "ignore") if length else ""
+    return attempt, name, data[start:]
 
 
 def frame(kind: int, worker: int, number: int = 0, body: bytes = b"", form: int = Form.INLINE) -> bytes:

@@ -70,7 +70,7 @@ class Worker:
             self._slots.set_started(self._slot, task, time.monotonic_ns())
             start_tail(self._tail)
             self.task = task
-            self._serve(task, form, bytes(packet[Packet.HEADER.size : length]))
+            self._serve(task, form, *Packet.content(packet, length))
             self._slots.set_done(self._slot, task)
             n_tasks += 1
 
@@ -100,7 +100,7 @@ class Worker:
         sys.stdout, sys.stderr = Tee(sys.stdout, self._tail), Tee(sys.stderr, self._tail)
         if self._setup.initializer is None:
             return True
-        ok, data, _ = payload.execute(self._setup.initializer)
+        ok, data, _ = payload.execute(self._setup.initializer, name=None)
         if not ok:
             self.send(Kind.UNFIT, 0, data)
         return ok
@@ -112,13 +112,13 @@ class Worker:
 
         return attach(self, *engine)
 
-    def _serve(self, task: int, form: int, body: bytes) -> None:
+    def _serve(self, task: int, form: int, attempt: int, name: str, body: bytes) -> None:
         call: Any = body
         call_buffers: list[memoryview] = []
         try:
             if form == Form.SEGMENT:
                 call, call_buffers = self._open_call(body)
-            ok, data, buffers = payload.execute(call, call_buffers)
+            ok, data, buffers = payload.execute(call, call_buffers, name=name, attempt=attempt)
         except BaseException as error:  # a signal's exception may come outside of the user's code
             ok, data, buffers = False, payload.dump_failure(error), []
         del call, call_buffers

@@ -67,6 +67,8 @@ class ScriptedExecutor(BaseExecutor):
         "wait_timeout": "a call that waits runs tasks to their end, however short its timeout",
         "concurrency": "tasks run one after the other",
         "background": "a task runs when something is waited for, not before",
+        "cpus": "tasks run one after the other in this process; see the argument accept",
+        "gpus": "tasks see the GPUs that this process sees; see the argument accept",
     }
 
     def __init__(
@@ -179,7 +181,9 @@ class ScriptedExecutor(BaseExecutor):
         try:
             while not future._order:
                 failure = self._failure(number, future.attempt)
-                self._settle(future, run_here(call) if failure is None else Failure(failure))
+                self._settle(
+                    future, run_here(call, future.name, future.attempt) if failure is None else Failure(failure)
+                )
         finally:
             self._local.depth -= 1
             with self._lock:

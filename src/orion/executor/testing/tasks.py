@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orion.executor import current_task
 from orion.executor.errors import NotSerializable
 from orion.executor.testing import locks
 
@@ -50,6 +51,32 @@ def touch_and_wait(started: Path, release: Path, value: T) -> T:
     started.touch()
     wait_for_file(release)
     return value
+
+
+def myself(*_: object) -> tuple[str, int]:
+    """Return what the task is called and which attempt it is."""
+    task = current_task()
+    assert task is not None, "a task does not know that it is one"
+    return task.name, task.attempt
+
+
+def names_above_and_below(executor: BaseExecutor) -> tuple[str, str, str]:
+    """Return the task's name, that of a task that it submits, and its own again."""
+    above, _ = myself()
+    below, _ = executor.options(name="below").submit(myself).get()
+    return above, below, myself()[0]
+
+
+def touch_and_wait_and_say(started: Path, release: Path) -> tuple[str, int]:
+    """Like :func:`touch_and_wait`; return what the task is called and which attempt it is."""
+    started.touch()
+    wait_for_file(release)
+    return myself()
+
+
+def wait_and_say_gpus(started: Path, release: Path) -> str:
+    """Like :func:`touch_and_wait`; return which GPUs the task sees."""
+    return touch_and_wait(started, release, os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
 
 
 def record(folder: Path, label: str, value: Any = None) -> Any:

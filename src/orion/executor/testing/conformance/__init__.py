@@ -5,6 +5,7 @@ from __future__ import annotations
 from orion.executor.testing.conformance.async_get import AsyncGetTests
 from orion.executor.testing.conformance.cancel import CancelTests
 from orion.executor.testing.conformance.closing import ClosingTests
+from orion.executor.testing.conformance.current_task import CurrentTaskTests
 from orion.executor.testing.conformance.declarations import DeclarationTests
 from orion.executor.testing.conformance.exceptions import ExceptionTests
 from orion.executor.testing.conformance.interface import InterfaceTests
@@ -14,6 +15,7 @@ from orion.executor.testing.conformance.names import NamesTests
 from orion.executor.testing.conformance.nested import NestedWorkTests
 from orion.executor.testing.conformance.options import OptionsTests
 from orion.executor.testing.conformance.outcome import OutcomeTests
+from orion.executor.testing.conformance.resources import ResourcesTests
 from orion.executor.testing.conformance.retries import RetriesTests
 from orion.executor.testing.conformance.serialisation import SerialisationTests
 from orion.executor.testing.conformance.threads import ThreadsTests
@@ -37,7 +39,9 @@ class ExecutorConformance(
     OptionsTests,
     TimeLimitTests,
     MemoryLimitTests,
+    ResourcesTests,
     RetriesTests,
+    CurrentTaskTests,
     CancelTests,
     SerialisationTests,
     NestedWorkTests,
