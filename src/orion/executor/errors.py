@@ -12,12 +12,14 @@ import pickle
 import signal as _signal
 
 __all__ = [
+    "EngineLost",
     "EngineNotInstalled",
     "ExecutorClosed",
     "ExecutorError",
     "NotSerializable",
     "OptionNotSupported",
     "OutOfMemory",
+    "Preempted",
     "RemoteException",
     "RemoteTraceback",
     "ResultTimeout",
@@ -168,6 +170,10 @@ class OutOfMemory(WorkerLost):
     """Raised when a task was stopped at its memory limit, or killed by the kernel as memory ran out."""
 
 
+class Preempted(WorkerLost):
+    """Raised when a cluster took a task's worker away for the sake of more important work."""
+
+
 class WorkersUnfit(ExecutorError):
     """Raised when no worker can be made ready: its ``initializer`` or a ``preload`` module failed."""
 
@@ -225,6 +231,10 @@ class EngineNotInstalled(ExecutorError, ImportError):
         """Say which library an engine needs, and how it is installed; the extra is mostly called like the engine."""
         command = f"pip install 'orion-executor[{extra or engine}]'"
         return cls(f"engine {engine!r} needs {library}, which is not installed: {command}")
+
+
+class EngineLost(ExecutorError):
+    """Raised when the scheduler or the cluster that an engine runs tasks on cannot be reached, or not any more."""
 
 
 class OptionNotSupported(ExecutorError, ValueError):
