@@ -10,7 +10,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons stress lint format typecheck check guarantees pins clean with-examples with-dev
+.PHONY: help demo test test-pythons stress bench-pool lint format typecheck check guarantees pins clean
+.PHONY: with-examples with-dev with-bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -36,6 +37,9 @@ test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3
 stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1
 	$(RUN) tests.stress --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
+bench-pool: with-bench ## measure the process engine beside other pools: ARGS="--quick --output FILE.md"
+	.venvs/bench/bin/python -m benchmarks.pool $(ARGS)
+
 lint: with-dev ## ruff, its formatter as a check, and the directions of imports
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -57,7 +61,7 @@ pins: ## write constraints/: the newest versions that work together, for each Py
 	@for version in 3.10 3.11 3.12 3.13; do \
 		python=$$(.ci/find-python $$version) || exit 1; \
 		[ -n "$$python" ] || { echo "Python $$version is not installed: its pins stay"; continue; }; \
-		"$$python" -m venv --clear .venvs/pins && .venvs/pins/bin/python -m pip install --quiet -e '.[dev]' \
+		"$$python" -m venv --clear .venvs/pins && .venvs/pins/bin/python -m pip install --quiet -e '.[dev,bench]' \
 			&& .venvs/pins/bin/python -m pip freeze --exclude-editable > "constraints/$$version.txt" || exit 1; \
 	done; rm -rf .venvs/pins
 
@@ -70,3 +74,6 @@ with-examples:
 
 with-dev:
 	@.ci/install "$(PYTHON)" .venv dev
+
+with-bench:
+	@.ci/install "$(PYTHON)" .venvs/bench bench

@@ -6,6 +6,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -32,6 +33,12 @@ def value(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     outcome = run(function, *args, **kwargs)
     assert isinstance(outcome, Value)
     return outcome.value
+
+
+def test_calls_are_serialised_while_another_thread_imports_cloudpickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module is in sys.modules before it is complete."""
+    monkeypatch.setitem(sys.modules, "cloudpickle", ModuleType("cloudpickle"))
+    assert value(tasks.identity, 1) == 1
 
 
 def test_functions_of_modules_travel_by_name() -> None:

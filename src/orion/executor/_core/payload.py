@@ -61,8 +61,9 @@ def _large_to(buffers: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuff
 
 def _any_by_value() -> bool:
     """Whether the user has registered modules that travel by value."""
-    cloudpickle = sys.modules.get("cloudpickle")
-    return cloudpickle is not None and bool(cloudpickle.list_registry_pickle_by_value())
+    # Another thread may be importing it at this moment; then nobody can have registered any.
+    registered = getattr(sys.modules.get("cloudpickle"), "list_registry_pickle_by_value", None)
+    return registered is not None and bool(registered())
 
 
 def dumps_call(

@@ -46,6 +46,7 @@ class Pool(BasePool):
         self._setup = setup
         self._environ = environ
         self.template = self.new_template()
+        segments.begin_keeping()
         self._pump = Pump(self)
         self._pump.start()
 
@@ -87,7 +88,7 @@ class Pool(BasePool):
             self.template.control.close()
             self.channels.close()
             os.close(self.wake)
-        segments.forget_kept()
+        segments.end_keeping()
 
     # With the lock held
 

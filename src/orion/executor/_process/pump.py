@@ -19,7 +19,7 @@ from orion.executor._process.base_pool import Later, settle_all
 from orion.executor._process.hearing import Hearing
 from orion.executor._process.launch import wait_for_exit
 from orion.executor._process.limits import Limits
-from orion.executor._process.wire import complete_length, frames
+from orion.executor._process.wire import FrameReader
 from orion.executor.errors import WorkerLost
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pump"]
 
-_READ_BYTES = 1 << 18
 _SECONDS_TO_DIE = 2.0
 _MAX_TEMPLATES = 5
 
@@ -39,7 +38,7 @@ class Pump:
         self._pool = pool
         self._thread = threading.Thread(target=self._run, name="orion-pool", daemon=True)
         self._finished = False
-        self._unread = b""
+        self._frames = FrameReader(pool.channels.result_read)
         self._templates = 1
         self._limits = Limits(pool)
         self._hearing = Hearing(pool)
@@ -90,12 +89,10 @@ class Pump:
 
     def _hear(self) -> None:
         """Read what workers and template have written."""
-        data = self._unread + os.read(self._pool.channels.result_read, _READ_BYTES)
-        end = complete_length(data)
-        self._unread = data[end:]
+        frames = self._frames.read()
         later: Later = []
         with self._pool.lock:
-            for frame in frames(data):
+            for frame in frames:
                 self._hearing.hear(frame, later)
             failed = self._pool.feed()
         for action in later:

@@ -8,9 +8,9 @@ Layout: the number of parts, their sizes, then the parts, each at a multiple of 
 pickle, the others are its out-of-band buffers (PEP 574).
 
 Fresh memory is several times slower to write than memory that was written before, so a process keeps a few
-of the segments it made. Whether one is still in use is the kernel's to know: who uses a segment
-holds a shared flock(2) on a file description of its own, which ends with its last descriptor or map, also when
-the process is killed. A segment is written again only if nobody holds one.
+of the segments it made, for as long as it has a pool or belongs to one. Whether one is still in use is the
+kernel's to know: who uses a segment holds a shared flock(2) on a file description of its own, which ends with its
+last descriptor or map, also when the process is killed. A segment is written again only if nobody holds one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import struct
 import threading
 from collections.abc import Sequence
 
-__all__ = ["read", "write"]
+__all__ = ["begin_keeping", "end_keeping", "hold", "read", "write"]
 
 _ALIGNMENT = 64
 _WORD = struct.Struct("<Q")
@@ -40,6 +40,7 @@ class _Store:
 
     def __init__(self) -> None:
         self._kept: list[tuple[int, int]] = []  # size, descriptor
+        self._keepers = 0
         self._lock = threading.Lock()
 
     def lease(self, size: int) -> int:
@@ -56,14 +57,20 @@ class _Store:
             except BaseException:
                 os.close(fd)
                 raise
+            if not self._keepers:  # written by submit as the pool was being closed
+                os.close(fd)
+                return lease
             self._kept.append((size, fd))
             while len(self._kept) > _KEEP_SEGMENTS or sum(room for room, _ in self._kept) > _KEEP_BYTES:
                 os.close(self._kept.pop(0)[1])
             return lease
 
-    def forget(self) -> None:
-        """Close what is kept."""
+    def count_keeper(self, change: int) -> None:
+        """Count who wants segments to be kept; with the last one gone, close them."""
         with self._lock:
+            self._keepers += change
+            if self._keepers:
+                return
             for _, fd in self._kept:
                 os.close(fd)
             self._kept.clear()
@@ -83,9 +90,14 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def forget_kept() -> None:
-    """Give back the memory of the segments that are kept for the next use."""
-    _store.forget()
+def begin_keeping() -> None:
+    """Keep segments for the next use, until :func:`end_keeping` was called as often as this."""
+    _store.count_keeper(1)
+
+
+def end_keeping() -> None:
+    """Give back the memory of what is kept, unless others want it to be kept."""
+    _store.count_keeper(-1)
 
 
 def write(parts: Sequence[bytes | memoryview | pickle.PickleBuffer]) -> int:

@@ -7,8 +7,8 @@ workers write. Neither is ever larger than ``PIPE_BUF``: so each is written and 
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 __all__ = [
@@ -18,13 +18,14 @@ __all__ = [
     "PACKET_BYTES",
     "Form",
     "Frame",
+    "FrameReader",
     "Kind",
     "Order",
     "Packet",
     "Reply",
     "about",
     "about_and_rest",
-    "frames",
+    "frame",
 ]
 
 PACKET_BYTES = 4096
@@ -110,6 +111,7 @@ _ABOUT = struct.Struct("<IB")  # attempt, length of the name
 _NAME_BYTES = 255  # of a task's name; the rest is cut
 CALL_ROOM = PACKET_BYTES - Packet.HEADER.size - _ABOUT.size - _NAME_BYTES
 FRAME_ROOM = PACKET_BYTES - _FRAME.size
+_READ_BYTES = 1 << 18
 
 
 def about(attempt: int, name: str) -> bytes:
@@ -133,23 +135,34 @@ def frame(kind: int, worker: int, number: int = 0, body: bytes = b"", form: int 
     return _FRAME.pack(_FRAME.size + len(body), kind, form, worker, number) + body
 
 
-def frames(data: bytes) -> Iterator[Frame]:
-    """Yield the complete frames at the start of ``data``."""
-    start, end = 0, len(data)
-    while end - start >= _FRAME.size:
-        length, kind, form, worker, number = _FRAME.unpack_from(data, start)
-        if end - start < length:
-            return
-        yield Frame(kind, form, worker, number, data[start + _FRAME.size : start + length])
-        start += length
+class FrameReader:
+    """Reads frames from the result pipe, into memory that is used again: fresh memory costs more than the reading."""
 
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._memory = bytearray(_READ_BYTES)
+        self._view = memoryview(self._memory)
+        self._filled = 0
 
-def complete_length(data: bytes) -> int:
-    """Return how many bytes at the start of ``data`` are complete frames."""
-    start, end = 0, len(data)
-    while end - start >= _FRAME.size:
-        (length,) = struct.unpack_from("<H", data, start)
-        if end - start < length:
-            break
-        start += length
-    return start
+    def read(self) -> list[Frame]:
+        """Return the frames that have arrived whole; what has arrived of another is kept.
+
+        Raises
+        ------
+        BlockingIOError
+            If there is nothing to read.
+        """
+        end = self._filled + os.readv(self._fd, [self._view[self._filled :]])
+        start = 0
+        found = []
+        while end - start >= _FRAME.size:
+            length, kind, form, worker, number = _FRAME.unpack_from(self._memory, start)
+            if end - start < length:
+                break
+            body = bytes(self._view[start + _FRAME.size : start + length])
+            found.append(Frame(kind, form, worker, number, body))
+            start += length
+        self._filled = end - start
+        if self._filled:
+            self._memory[: self._filled] = self._memory[start:end]
+        return found

@@ -54,6 +54,7 @@ class Worker:
         """Serve until there are no more calls, or until the worker should be replaced."""
         if not self._prepare():
             return
+        segments.begin_keeping()
         packet = self._slots.packet(self._slot)
         buffers = [packet]
         n_tasks = 0
