@@ -1,78 +1,40 @@
-"""What an objective may be and what it may return."""
+"""What an objective may be, and how it is called."""
 
 from __future__ import annotations
 
-import decimal
 import functools
-import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
-from orion.experiment import InvalidResult, ObjectiveError
-from orion.experiment.objective import check_objective, evaluate, measured
+from orion.experiment import ObjectiveError
+from orion.experiment.attempt import Assignment, Attempt
+from orion.experiment.objective import DefineByRun, as_objective
 
 
-@pytest.mark.parametrize(
-    "result", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0), np.array([3.0]), decimal.Decimal(3)]
-)
-def test_numbers_of_all_kinds(result: object) -> None:
-    value, attributes = measured(result)
-    assert type(value) is float
-    assert value == 3.0
-    assert attributes == {}
+def attempt(**parameters: Any) -> Attempt:
+    return Attempt(Assignment("e", 7, 1, parameters, seed=5))
 
 
-@pytest.mark.parametrize(
-    ("result", "reason"),
-    [
-        (None, "returned None; does it lack a return"),
-        (float("nan"), "returned nan"),
-        (float("-inf"), "returned -inf"),
-        (10**400, "returned inf"),
-        ("0.5", "returned '0.5' (str), which is no number"),
-        (True, "returned True (bool)"),
-        (np.bool_(True), "which is no number"),
-        (1j, "(complex)"),
-        ([1.0], "(list)"),
-        (np.zeros(2), "(ndarray)"),
-        ({"accuracy": 1.0}, "without the key 'objective' (its keys: 'accuracy')"),
-        ({}, "its keys: none"),
-        ({"objective": None}, "under the key 'objective', None"),
-        ({"objective": "x"}, "under the key 'objective', 'x' (str)"),
-    ],
-)
-def test_what_is_no_finite_number_is_a_failure_with_a_reason(result: object, reason: str) -> None:
-    with pytest.raises(InvalidResult) as caught:
-        measured(result)
-    assert reason in str(caught.value)
+def test_parameters_are_passed_by_name() -> None:
+    assert as_objective(lambda *, a, b: a - b, {"a": 0, "b": 0})(attempt(b=1, a=5)) == ((4.0,), {})
 
 
-def test_the_rest_of_a_mapping_are_attributes_that_json_can_hold() -> None:
-    value, attributes = measured(
-        {
-            "objective": np.float64(1),
-            "n": np.int64(3),
-            "curve": np.arange(3),
-            "note": "é",
-            "model": object,
-            7: [1, (2,)],
-        }
-    )
-    assert value == 1.0
-    assert attributes == {"n": 3, "curve": [0, 1, 2], "note": "é", "model": "<class 'object'>", "7": [1, [2]]}
-    json.dumps(attributes)
+def test_the_seed_is_passed_to_a_function_that_takes_it() -> None:
+    assert as_objective(lambda x, seed: x + seed, {"x": 0})(attempt(x=1)) == ((6.0,), {})
+    assert as_objective(lambda x, seed=0: x + seed, {"x": 0})(attempt(x=1)) == ((6.0,), {})
+    assert as_objective(lambda x: x, {"x": 0})(attempt(x=1)) == ((1.0,), {})
 
 
-def test_a_huge_attribute_is_cut() -> None:
-    _, attributes = measured({"objective": 1, "model": {b"k" * 5000}})
-    assert len(attributes["model"]) < 1100
+def test_a_parameter_called_seed_is_the_users() -> None:
+    assert as_objective(lambda seed: seed, {"seed": 0})(attempt(seed=3)) == ((3.0,), {})
 
 
-def test_evaluate_passes_parameters_by_name() -> None:
-    assert evaluate(lambda *, a, b: a - b, {"b": 1, "a": 5}) == (4.0, {})
+def test_without_a_space_a_function_is_called_with_a_trial() -> None:
+    assert isinstance(as_objective(lambda trial: 0, {}), DefineByRun)
+    with pytest.raises(ObjectiveError, match="a trial, which it asks for its parameters"):
+        as_objective(takes_two, {})
 
 
 class Model:
@@ -107,7 +69,7 @@ def positional(x: float, /) -> float:
     "objective", [Model().method, Model(), takes_keywords, with_default, lambda x: x, functools.partial(takes_two, y=1)]
 )
 def test_callables_that_take_the_parameters(objective: Callable[..., Any]) -> None:
-    check_objective(objective, {"x": 0})
+    as_objective(objective, {"x": 0})
 
 
 @pytest.mark.parametrize(
@@ -123,5 +85,5 @@ def test_callables_that_take_the_parameters(objective: Callable[..., Any]) -> No
 )
 def test_what_cannot_be_called_with_the_parameters_is_refused(objective: Any, reason: str) -> None:
     with pytest.raises(ObjectiveError) as caught:
-        check_objective(objective, {"x": 0})
+        as_objective(objective, {"x": 0})
     assert reason in str(caught.value)

@@ -13,8 +13,9 @@ from orion.experiment.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.schedule import Tally
 
 FAILURE = {"type": "ValueError", "message": "bad\n[x]", "traceback": "…"}
-COMPLETED = TrialRecord(0, "completed", {"x": 0.123456789, "k": "a"}, value=2.0)
-BETTER = TrialRecord(2, "completed", {"x": 1.0, "k": "b"}, value=1.0)
+COMPLETED = TrialRecord(0, "completed", {"x": 0.123456789, "k": "a"}, value=2.0, values=(2.0,))
+BETTER = TrialRecord(2, "completed", {"x": 1.0, "k": "b"}, value=1.0, values=(1.0,))
+PRUNED = TrialRecord(3, "pruned", {"x": 2.0, "k": "b"}, intermediate={0: 5.0, 3: 4.0})
 FAILED = TrialRecord(1, "failed", {"x": 0.5, "k": "a"}, failure=FAILURE)
 
 
@@ -31,15 +32,21 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     stream = io.StringIO()
     shown = progress(stream)
     shown.started(Tally(), 0)
-    shown.trial_started(Tally(running=1))
+    shown.trial_started(Tally(running=1), 0, 1, {})
     shown.trial_ended(Tally(completed=1), COMPLETED)
     shown.trial_ended(Tally(completed=1, failed=1), FAILED)
     shown.trial_ended(Tally(completed=2, failed=1), BETTER)
+    shown.trial_retried(Tally(completed=2, failed=1, waiting=1), 3, "WorkerLost: gone")
+    shown.trial_ended(Tally(completed=2, failed=1, pruned=1), PRUNED)
+    shown.noted("its time is over")
     assert stream.getvalue().splitlines() == [
         "e: new experiment, 4 trials",
         "[1/4] trial 0: 2 (x=0.123457 k=a), best 2",
         "[2/4] trial 1: failed, ValueError: bad [x] (x=0.5 k=a), best 2",
         "[3/4] trial 2: 1 (x=1 k=b), best 1",
+        "trial 3 is tried again: WorkerLost: gone",
+        "[4/4] trial 3: pruned at step 3, 4 (x=2 k=b), best 1",
+        "e: its time is over",
     ]
 
 
@@ -51,7 +58,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(reporter, BarReporter)
     shown = Progress(ExperimentResult("e", "minimize", ()), 4, reporter)
     shown.started(Tally(completed=1, waiting=2), 2)
-    shown.trial_started(Tally(completed=1, running=1))
+    shown.trial_started(Tally(completed=1, running=1), 1, 1, {})
     shown.trial_ended(Tally(completed=1, failed=1), FAILED)
     shown.trial_ended(Tally(completed=2, failed=1, running=1), BETTER)
     reporter.close()
@@ -81,7 +88,8 @@ def test_nothing_where_nothing_is_asked() -> None:
     ("tally", "interrupted", "opening"),
     [
         (Tally(), 0, "e: new experiment, 4 trials"),
-        (Tally(completed=2, failed=1), 0, "e: continuing: 3 of 4 done (1 of them failed)"),
+        (Tally(completed=2, failed=1), 0, "e: continuing: 3 of 4 done (1 failed)"),
+        (Tally(completed=1, failed=1, pruned=1), 0, "e: continuing: 3 of 4 done (1 failed and 1 pruned)"),
         (Tally(completed=2, waiting=1), 1, "e: continuing: 2 of 4 done, 1 interrupted trial queued again"),
         (Tally(waiting=3), 1, "e: continuing: 0 of 4 done, 1 interrupted trial queued again, 2 more queued"),
         (Tally(running=2), 0, "e: continuing: 0 of 4 done, 2 running in another driver"),

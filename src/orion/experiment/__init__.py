@@ -12,19 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orion.experiment.errors import (
         ArgumentError,
+        CommandFailed,
+        DiskFull,
         ExperimentError,
         ExperimentInterrupted,
         ExperimentMismatch,
         InvalidResult,
         ObjectiveError,
+        ResultUnreadable,
         SpaceError,
         StorageError,
+        TooManyFailures,
+        TrialPruned,
     )
     from orion.experiment.experiment import Experiment
+    from orion.experiment.reporting import report
     from orion.experiment.result import ExperimentResult, TrialRecord
 
 __all__ = [
     "ArgumentError",
+    "CommandFailed",
+    "DiskFull",
     "Experiment",
     "ExperimentError",
     "ExperimentInterrupted",
@@ -32,15 +40,20 @@ __all__ = [
     "ExperimentResult",
     "InvalidResult",
     "ObjectiveError",
+    "ResultUnreadable",
     "SpaceError",
     "StorageError",
+    "TooManyFailures",
+    "TrialPruned",
     "TrialRecord",
+    "report",
 ]
 
 _MODULES = {
     "Experiment": "orion.experiment.experiment",
     "ExperimentResult": "orion.experiment.result",
     "TrialRecord": "orion.experiment.result",
+    "report": "orion.experiment.reporting",
 }
 
 

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 __all__ = [
     "ArgumentError",
+    "CommandFailed",
+    "DiskFull",
     "ExperimentError",
     "ExperimentInterrupted",
     "ExperimentMismatch",
     "InvalidResult",
     "ObjectiveError",
+    "ResultUnreadable",
     "SpaceError",
     "StorageError",
+    "TooManyFailures",
+    "TrialPruned",
 ]
 
 
@@ -33,12 +38,53 @@ class StorageError(ExperimentError):
     """Raised when the database cannot be opened, read or written."""
 
 
+class DiskFull(StorageError):
+    """Raised when there is no room to record something; the trial that it concerns is queued again."""
+
+
 class ExperimentMismatch(ExperimentError):
     """Raised when an experiment of that name exists and was made with another space or direction."""
 
 
 class InvalidResult(ExperimentError):
     """Raised, where the objective runs, when what it returned is no usable objective value."""
+
+
+class ResultUnreadable(InvalidResult):
+    """Raised, where a command runs, when what it left as its result cannot be read at all."""
+
+
+class CommandFailed(ExperimentError):
+    """Raised, where a command runs, when it ended with an error.
+
+    Parameters
+    ----------
+    message
+        Which command, and how it ended.
+    cause
+        The class of failure.
+    last_lines
+        The last lines that it printed.
+    """
+
+    def __init__(self, message: str, cause: str, last_lines: str) -> None:
+        super().__init__(message, cause, last_lines)
+        self.cause = cause
+        self.last_lines = last_lines
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class TooManyFailures(ExperimentError):
+    """Raised when as many trials have failed as ``max_broken`` allows; the message says why they did."""
+
+
+class TrialPruned(BaseException):
+    """Raised, where the objective runs, when the trial is to end before it is complete.
+
+    It is no ``Exception``, so that ``except Exception`` in an objective does not keep it from ending.
+    """
 
 
 class SpaceError(ExperimentError, ValueError):

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
 from orion.executor import BaseExecutor, ExecutorError, create_executor
-from orion.experiment.errors import ArgumentError, ExperimentInterrupted
+from orion.experiment.bookkeeping import Bookkeeping
+from orion.experiment.errors import ArgumentError, ExperimentError, ExperimentInterrupted, StorageError
+from orion.experiment.failures import Retries
+from orion.experiment.folders import TrialFolders, default_root
 from orion.experiment.interrupts import Interrupts
-from orion.experiment.objective import Objective, check_objective
+from orion.experiment.limits import Limits
+from orion.experiment.line.desk import Desk
+from orion.experiment.objective import DefineByRun, as_objective
 from orion.experiment.progress import Progress, make_reporter
+from orion.experiment.provenance import fingerprint, provenance
+from orion.experiment.pruners import make_pruner
 from orion.experiment.result import Direction, ExperimentResult
 from orion.experiment.runner import Runner
 from orion.experiment.samplers import Samplers
+from orion.experiment.schedule import Patience
 from orion.experiment.search_space import SearchSpace
 from orion.experiment.storage import DEFAULT_STORAGE, Database
 from orion.experiment.trials import Trials, load_result
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
 __all__ = ["Experiment"]
@@ -39,6 +47,7 @@ class Experiment:
         The experiment's name in the database.
     space
         For each parameter its prior: Oríon's notation, such as ``"loguniform(1e-5, 1)"``, or an Optuna distribution.
+        ``None`` for an objective that defines the space as it runs: a function of an Optuna trial.
     storage
         The database: a path, or ``sqlite:///FILE``. It is made if need be.
     sampler
@@ -59,7 +68,7 @@ class Experiment:
     def __init__(
         self,
         name: str,
-        space: Mapping[str, str | BaseDistribution],
+        space: Mapping[str, str | BaseDistribution] | None,
         storage: str | os.PathLike[str] = DEFAULT_STORAGE,
         *,
         sampler: str | BaseSampler = "tpe",
@@ -73,17 +82,25 @@ class Experiment:
         self.name = name
         self.storage = storage
         self.direction: Direction = direction
-        self._space = SearchSpace.build(space)
+        self._seed = seed
+        self._space = SearchSpace.build(space) if space is not None else SearchSpace({}, {}, {}, {})
         self._samplers = Samplers(sampler, seed, self._space.precisions)
 
     def run(
         self,
-        objective: Objective,
+        objective: Callable[..., Any],
         max_trials: int,
         executor: str | BaseExecutor = "process",
         n_workers: int = -1,
         *,
+        timeout: float | None = None,
         trial_timeout: float | None = None,
+        patience: int | None = None,
+        max_broken: int | None = None,
+        retries: Mapping[str, int] | None = None,
+        pruner: str | BasePruner | None = None,
+        drain: bool = False,
+        folder: str | os.PathLike[str] | None = None,
         progress: bool = True,
     ) -> ExperimentResult:
         """Run trials until the experiment has ``max_trials`` finished ones, those of earlier runs included.
@@ -97,17 +114,34 @@ class Experiment:
         Parameters
         ----------
         objective
-            Called with the parameters by name. Returns a number, or a mapping with one under ``"objective"``, the
-            rest of which is recorded as the trial's attributes.
+            Called with the parameters by name, and with the trial's ``seed`` if it takes one; or with an Optuna trial,
+            if the experiment has no space. Returns a number, or a mapping with one under ``"objective"``,
+            the rest of which is recorded as the trial's attributes.
         max_trials
-            How many finished trials, completed and failed ones together, there are to be in the end.
+            How many finished trials, completed, pruned and failed ones together, there are to be in the end.
         executor
             The name of an engine, or an executor, which is left open.
         n_workers
             How many trials run at a time; ``-1`` means one for every CPU. An executor that is given brings its own
             number.
+        timeout
+            Seconds after which this run ends: what runs is stopped and queued for the next run.
         trial_timeout
             Seconds after which a trial is stopped and fails.
+        patience
+            After how many finished trials without a better one no more are started.
+        max_broken
+            How many trials of this run may fail before it ends with an error.
+        retries
+            How often a trial is tried again, by the cause of its failure: ``"exception"``, ``"timeout"``,
+            ``"memory"``, ``"lost"``, ``"preempted"``. By default once after the last three.
+        pruner
+            What judges the values that :func:`orion.experiment.report` reports: a name, such as ``"median"``, or an
+            Optuna pruner. By default none does, and for a function of an Optuna trial Optuna's own default.
+        drain
+            Let running trials finish on Ctrl-C or SIGTERM; only the second one stops them.
+        folder
+            Where the trials' folders are; by default beside the database: ``experiments.trials``.
         progress
             Whether to show the progress on standard error: a bar on a terminal, plain lines elsewhere.
 
@@ -116,14 +150,19 @@ class Experiment:
         ArgumentError, ObjectiveError, ExperimentMismatch
             If what is asked cannot be done; nothing has run.
         StorageError
-            If the database cannot be used.
+            If the database or the folder cannot be used.
+        TooManyFailures
+            After ``max_broken`` failures.
         ExperimentInterrupted
             After Ctrl-C or SIGTERM. It is a ``KeyboardInterrupt``.
         """
-        check_objective(objective, self._space.distributions)
-        if isinstance(max_trials, bool) or not isinstance(max_trials, int) or max_trials < 1:
-            raise ArgumentError(f"max_trials is a whole number from 1 on, not {max_trials!r}")
-        with Interrupts.taken() as interrupts, ExitStack() as stack:
+        task = as_objective(objective, self._space.distributions)
+        limits = Limits(max_trials, timeout, trial_timeout, patience, max_broken)
+        budget = Retries(retries)
+        if pruner is None:
+            pruner = "median" if isinstance(task, DefineByRun) else "none"
+        judge = make_pruner(pruner)
+        with Interrupts.taken(drain=drain) as interrupts, ExitStack() as stack:
             with interrupts.held():
                 owned = not isinstance(executor, BaseExecutor)
                 engine = _engine(executor, n_workers, trial_timeout)
@@ -131,16 +170,30 @@ class Experiment:
                     stack.callback(engine.close)
                 database = Database(self.storage, create=True)
                 stack.callback(database.close)
+                desk = Desk()
+                stack.callback(desk.close)
                 if owned:  # before the database: while our mark of life stands, no other driver takes our trials
                     stack.callback(engine.close)
-            trials = Trials(database, self.name, self._space, self._samplers, self.direction)
+            trials = Trials(
+                database, self.name, self._space, self._samplers, self.direction, seed=self._seed, pruner=judge
+            )
             interrupted = trials.take_back()
             reporter = make_reporter(progress)
             stack.callback(reporter.close)
-            standing = Progress(trials.result(), max_trials, reporter)
+            found = trials.result()
+            standing = Progress(found, max_trials, reporter)
             standing.started(trials.tally, interrupted)
             runner = Runner(
-                trials, engine, objective, trial_timeout=trial_timeout, progress=standing, interrupts=interrupts
+                trials,
+                engine,
+                task,
+                limits=limits,
+                retries=budget,
+                patience=Patience(patience, found.trials, self.direction),
+                books=self._books(trials, folder, executor),
+                desk=desk,
+                progress=standing,
+                interrupts=interrupts,
             )
             try:
                 runner.run()
@@ -148,10 +201,24 @@ class Experiment:
                 with interrupts.held():
                     requeued = runner.stop(engine.close if owned else None)
                 raise ExperimentInterrupted(trials.tally.done, max_trials, requeued) from None
+            except ExperimentError:
+                with interrupts.held(), suppress(StorageError):  # the database may be what has failed
+                    runner.stop(engine.close if owned else None)
+                raise
             except BaseException:
                 runner.abandon()
                 raise
             return trials.result()
+
+    def _books(
+        self, trials: Trials, folder: str | os.PathLike[str] | None, executor: str | BaseExecutor
+    ) -> Bookkeeping:
+        """Return what writes down attempts, after recording what code they run."""
+        code = provenance()
+        name = fingerprint(code)
+        trials.note_code(name, code)
+        folders = TrialFolders(default_root(self.storage) if folder is None else folder, self.name)
+        return Bookkeeping(folders, executor if isinstance(executor, str) else type(executor).__name__, name)
 
     def result(self) -> ExperimentResult:
         """Return what is recorded of this experiment.
@@ -170,8 +237,6 @@ class Experiment:
 
 def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None) -> BaseExecutor:
     """Return the executor to use, after checking that it can do what is asked."""
-    if trial_timeout is not None and not (trial_timeout > 0 and math.isfinite(trial_timeout)):
-        raise ArgumentError(f"the time limit of a trial is a positive number of seconds, not {trial_timeout!r}")
     if isinstance(executor, BaseExecutor):
         if n_workers != -1:
             raise ArgumentError("n_workers goes with the name of an engine; an executor has its workers already")

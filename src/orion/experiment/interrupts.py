@@ -16,17 +16,39 @@ _PATIENCE = 3
 
 
 class Interrupts:
-    """Turns SIGINT and SIGTERM into ``KeyboardInterrupt``, except within :meth:`held`; made by :meth:`taken`."""
+    """Turns SIGINT and SIGTERM into ``KeyboardInterrupt``, except within :meth:`held`; made by :meth:`taken`.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    drain
+        Whether the first signal only counts: what runs may finish.
+    """
+
+    def __init__(self, *, drain: bool = False) -> None:
         self.received = 0
+        self._drain = drain
         self._held = False
+        self._waiting = False
+
+    @property
+    def draining(self) -> bool:
+        """Whether there was one signal, and what runs may finish."""
+        return self._drain and self.received == 1
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let each signal be raised within a ``with`` block, also one that only counts."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
 
     @classmethod
     @contextmanager
-    def taken(cls) -> Iterator[Interrupts]:
+    def taken(cls, *, drain: bool = False) -> Iterator[Interrupts]:
         """Take the signals within a ``with`` block. They reach the main thread only: in others nothing changes."""
-        interrupts = cls()
+        interrupts = cls(drain=drain)
         previous: dict[int, Any] = {}
         try:
             if threading.current_thread() is threading.main_thread():
@@ -41,16 +63,23 @@ class Interrupts:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold signals back: the first is raised on leaving, the second is ignored, the third is raised at once."""
-        before = self.received
+        before = self._counted()
         self._held = True
         try:
             yield
         finally:
             self._held = False
-        if self.received and not before:
+        if self._counted() and not before:
             raise KeyboardInterrupt
+
+    def _counted(self) -> int:
+        """Return how many signals there were that stop what runs."""
+        return self.received - 1 if self._drain and self.received else self.received
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.received += 1
-        if not self._held or self.received >= _PATIENCE:
+        if self.draining:
+            if self._waiting:
+                raise KeyboardInterrupt
+        elif not self._held or self.received >= _PATIENCE:
             raise KeyboardInterrupt

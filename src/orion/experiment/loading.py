@@ -10,16 +10,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from orion.experiment.errors import ObjectiveError
-from orion.experiment.objective import Objective
 
 __all__ = ["load_objective"]
 
 
-def load_objective(target: str) -> Objective:
+def load_objective(target: str) -> Callable[..., Any]:
     """Return the function that ``target`` names.
 
     Raises
@@ -33,7 +34,7 @@ def load_objective(target: str) -> Objective:
     looks_like_file = place.endswith(".py") or os.sep in place
     module = _load_file(Path(place)) if looks_like_file else _load_module(place, place)
     try:
-        function: Objective = getattr(module, name)
+        function: Callable[..., Any] = getattr(module, name)
     except AttributeError:
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         known = f"; it has {', '.join(functions[:8])}" if functions else ""

@@ -1,107 +1,92 @@
-"""Calling the user's objective, and what counts as a result. This runs in the workers: it imports nothing heavy."""
+"""Objectives that are Python functions. They run in the workers: nothing heavy is imported before it is needed."""
 
 from __future__ import annotations
 
 import inspect
-import json
-import math
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from numbers import Real
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-from orion.experiment.errors import InvalidResult, ObjectiveError
+from orion.experiment.attempt import Attempt, Objective
+from orion.experiment.errors import ObjectiveError
+from orion.experiment.results import Measured, measured
 
-__all__ = ["Objective", "check_objective", "evaluate", "measured"]
+__all__ = ["DefineByRun", "FunctionObjective", "as_objective"]
 
-Objective: TypeAlias = Callable[..., Any]
-
-_LONGEST_REPR = 1000
+_SEED = "seed"
 
 
-def check_objective(objective: Objective, parameters: Mapping[str, object]) -> None:
-    """Check, without calling it, that the objective can be called with these parameters by name.
+@dataclass(frozen=True)
+class FunctionObjective:
+    """A function of the parameters, which are passed by name.
+
+    Parameters
+    ----------
+    function
+        The user's.
+    takes_seed
+        Whether the trial's seed is passed to it too.
+    """
+
+    function: Callable[..., Any]
+    takes_seed: bool = False
+
+    def __call__(self, attempt: Attempt) -> Measured:
+        """Call the function and return what its result stands for."""
+        assignment = attempt.assignment
+        extra = {_SEED: assignment.seed} if self.takes_seed else {}
+        return measured(self.function(**assignment.parameters, **extra), assignment.n_objectives)
+
+
+@dataclass(frozen=True)
+class DefineByRun:
+    """A function of an Optuna trial, which suggests the parameters as the function asks for them."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, attempt: Attempt) -> Measured:
+        """Call the function with a stand-in for the trial, and return what its result stands for."""
+        from orion.experiment.line.proxy import TrialProxy
+
+        assignment = attempt.assignment
+        return measured(self.function(TrialProxy(attempt.caller, assignment.number)), assignment.n_objectives)
+
+
+def as_objective(function: Callable[..., Any], parameters: Mapping[str, object]) -> Objective:
+    """Return the objective that a function stands for, after checking, without a call, that it can be called.
+
+    Parameters
+    ----------
+    function
+        A function of the parameters by name, and of ``seed`` if it likes; or of an Optuna trial, if the space is empty.
+    parameters
+        The parameters of the space.
 
     Raises
     ------
     ObjectiveError
         If it is not callable, or does not take them.
     """
-    if not callable(objective):
-        raise ObjectiveError(f"the objective must be a function of the parameters; {objective!r} is not callable")
-    name = getattr(objective, "__name__", repr(objective))
-    if inspect.iscoroutinefunction(objective):
+    if not callable(function):
+        raise ObjectiveError(f"the objective must be a function of the parameters; {function!r} is not callable")
+    name = getattr(function, "__name__", repr(function))
+    if inspect.iscoroutinefunction(function):
         raise ObjectiveError(f"{name} is an async function; the objective must be an ordinary one")
     try:
-        signature = inspect.signature(objective)
+        signature = inspect.signature(function)
     except (ValueError, TypeError):  # some built-in functions have none
-        return
+        return FunctionObjective(function) if parameters else DefineByRun(function)
+    if not parameters:
+        _bind(signature, name, "a trial, which it asks for its parameters since there is no search space", None)
+        return DefineByRun(function)
+    seeded = _SEED not in parameters and _SEED in signature.parameters
+    shown = f"the parameters of the space ({', '.join(parameters)})"
+    _bind(signature, name, shown, **dict.fromkeys([*parameters, *[_SEED] * seeded]))
+    return FunctionObjective(function, seeded)
+
+
+def _bind(signature: inspect.Signature, name: str, what: str, *args: object, **kwargs: object) -> None:
     try:
-        signature.bind(**parameters)
+        signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise ObjectiveError(
-            f"{name}{signature} cannot be called with the parameters of the space ({', '.join(parameters)}): {error}"
-        ) from None
-
-
-def evaluate(objective: Objective, parameters: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-    """Call the objective and return its value and the attributes to record with it.
-
-    Raises
-    ------
-    InvalidResult
-        If what it returned is neither a finite number nor a mapping with one under ``"objective"``.
-    """
-    return measured(objective(**parameters))
-
-
-def measured(result: Any) -> tuple[float, dict[str, Any]]:
-    """Return the objective value and the attributes that an objective's result stands for."""
-    if not isinstance(result, Mapping):
-        return _finite(result, "the objective returned"), {}
-    if "objective" not in result:
-        keys = ", ".join(map(repr, result)) or "none"
-        raise InvalidResult(f"the objective returned a mapping without the key 'objective' (its keys: {keys})")
-    value = _finite(result["objective"], "the objective returned, under the key 'objective',")
-    return value, {str(key): _recordable(item) for key, item in result.items() if key != "objective"}
-
-
-def _finite(value: Any, subject: str) -> float:
-    if value is None:
-        raise InvalidResult(f"{subject} None; does it lack a return statement?")
-    number = _plain(value)
-    if isinstance(number, bool) or not isinstance(number, Real | Decimal):
-        raise InvalidResult(f"{subject} {_short(value)} ({type(value).__name__}), which is no number")
-    try:
-        number = float(number)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise InvalidResult(f"{subject} {number}, which cannot be compared with other trials")
-    return number
-
-
-def _plain(value: Any) -> Any:
-    """Return the Python number in a NumPy scalar or a tensor with one element; other values as they are."""
-    item = getattr(value, "item", None)
-    if isinstance(value, Real) or not callable(item):
-        return value
-    try:
-        return item()
-    except (TypeError, ValueError, RuntimeError):  # more than one element
-        return value
-
-
-def _recordable(value: Any) -> Any:
-    """Return an attribute as JSON can hold it; what JSON cannot hold becomes its ``repr``, so that nothing is lost."""
-    for candidate in (value, _plain(value), getattr(value, "tolist", lambda: value)()):
-        try:
-            return json.loads(json.dumps(candidate))
-        except (TypeError, ValueError, RecursionError):
-            continue
-    return _short(value)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + " …"
+        raise ObjectiveError(f"{name}{signature} cannot be called with {what}: {error}") from None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord, rank
 from orion.experiment.schedule import Tally
@@ -37,10 +38,27 @@ class Progress:
         self.tally = tally
         self._reporter.started(self, self._opening(interrupted))
 
-    def trial_started(self, tally: Tally) -> None:
+    def trial_started(self, tally: Tally, number: int, attempt: int, parameters: Mapping[str, Any]) -> None:
         """Take note that a trial was handed to a worker."""
         self.tally = tally
-        self._reporter.trial_started(self)
+        self._reporter.trial_started(self, number, attempt, parameters)
+
+    def trial_reported(self, number: int, step: int, value: float) -> None:
+        """Take note of an intermediate value."""
+        self._reporter.trial_reported(self, number, step, value)
+
+    def trial_retried(self, tally: Tally, number: int, reason: str) -> None:
+        """Take note that an attempt failed, and that the trial is queued to be tried again."""
+        self.tally = tally
+        self._reporter.trial_retried(self, number, reason)
+
+    def draining(self) -> None:
+        """Take note that no more trials are started, and that what runs may finish."""
+        self.noted(f"no more trials are started; {self.tally.running} running ones may finish. Again to stop them")
+
+    def noted(self, text: str) -> None:
+        """Take note of something that concerns the whole run."""
+        self._reporter.noted(self, text)
 
     def trial_ended(self, tally: Tally, record: TrialRecord) -> None:
         """Take note that a trial has been recorded."""
@@ -58,8 +76,11 @@ class Progress:
         if not (tally.done or tally.waiting or tally.running):
             return f"{self.name}: new experiment, {self.max_trials} trials"
         text = f"{self.name}: continuing: {tally.done} of {self.max_trials} done"
-        if tally.failed:
-            text += f" ({tally.failed} of them failed)"
+        if tally.failed or tally.pruned:
+            parts = [
+                f"{count} {state}" for state, count in (("failed", tally.failed), ("pruned", tally.pruned)) if count
+            ]
+            text += f" ({' and '.join(parts)})"
         if interrupted:
             text += f", {interrupted} interrupted {'trial' if interrupted == 1 else 'trials'} queued again"
         if tally.waiting > interrupted:
@@ -70,13 +91,25 @@ class Progress:
 
 
 class Reporter:
-    """Shows a run's progress; this one shows nothing. All methods are called in the thread of ``Experiment.run``."""
+    """Shows a run's progress; this one shows nothing.
+
+    Methods are called one at a time: in the thread of ``Experiment.run``, and ``trial_reported`` in another.
+    """
 
     def started(self, progress: Progress, opening: str) -> None:
         """Show that the run begins; ``opening`` says what it found."""
 
-    def trial_started(self, progress: Progress) -> None:
+    def trial_started(self, progress: Progress, number: int, attempt: int, parameters: Mapping[str, Any]) -> None:
         """Show that a trial was handed to a worker."""
+
+    def trial_reported(self, progress: Progress, number: int, step: int, value: float) -> None:
+        """Show an intermediate value."""
+
+    def trial_retried(self, progress: Progress, number: int, reason: str) -> None:
+        """Show that an attempt failed, and that the trial is tried again."""
+
+    def noted(self, progress: Progress, text: str) -> None:
+        """Show a line about the whole run."""
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
         """Show a finished trial."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from rich import progress as bar
 from rich.console import Console
@@ -34,7 +35,7 @@ class BarReporter(Reporter):
 
     def started(self, progress: Progress, opening: str) -> None:
         """Print what the run found, and begin to show the bar."""
-        self._bar.console.print(opening, markup=False, highlight=False)
+        self._print(opening)
         self._bar.reset(
             self._task,
             total=progress.max_trials,
@@ -44,20 +45,31 @@ class BarReporter(Reporter):
         )
         self._bar.start()
 
-    def trial_started(self, progress: Progress) -> None:
+    def trial_started(self, progress: Progress, _number: int, _attempt: int, _parameters: Mapping[str, Any]) -> None:
         """Show how many trials run."""
         self._update(progress)
+
+    def trial_retried(self, progress: Progress, number: int, reason: str) -> None:
+        """Print why a trial is tried again."""
+        self._print(f"trial {number} is tried again: {shorten(reason, 200)}")
+        self._update(progress)
+
+    def noted(self, _progress: Progress, text: str) -> None:
+        """Print a line about the whole run."""
+        self._print(text)
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
         """Show how many trials are done, and print a failure."""
         if record.failure is not None:
-            line = f"trial {record.number} failed: {shorten(record.reason, 200)}"
-            self._bar.console.print(line, markup=False, highlight=False)
+            self._print(f"trial {record.number} failed: {shorten(record.reason, 200)}")
         self._update(progress)
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.stop()
+
+    def _print(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False)
 
     def _update(self, progress: Progress) -> None:
         self._bar.update(self._task, completed=progress.tally.done, state=_state(progress))
@@ -67,6 +79,8 @@ def _state(progress: Progress) -> str:
     text = ""
     if progress.tally.failed:
         text += f" [red]{progress.tally.failed} failed[/red]"
+    if progress.tally.pruned:
+        text += f" [yellow]{progress.tally.pruned} pruned[/yellow]"
     if progress.tally.running:
         text += f" {progress.tally.running} running"
     if progress.best is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Direction", "ExperimentResult", "TrialRecord", "format_table"]
+__all__ = ["Direction", "ExperimentResult", "TrialRecord", "describe_end", "format_table"]
 
 Direction: TypeAlias = Literal["minimize", "maximize"]
 
@@ -22,19 +22,25 @@ class TrialRecord:
     number
         Counted from 0, in the order in which trials were first started.
     state
-        ``"completed"``, ``"failed"``, ``"running"`` or ``"waiting"`` (queued to be run).
+        ``"completed"``, ``"pruned"``, ``"failed"``, ``"running"`` or ``"waiting"`` (queued to be run).
     parameters
         Name and value of each parameter.
     value
-        The objective's value, if the trial completed.
+        The objective's value, if the trial completed and there is one objective.
     attributes
         What else the objective returned.
     failure
-        ``type``, ``message`` and ``traceback``, if the trial failed.
+        ``cause``, ``type``, ``message``, ``traceback`` and ``log``, its last output, if the trial failed.
     attempt
         How often the trial was started: more than once if it was interrupted.
     seconds
         From start to end.
+    values
+        The values of all objectives, if the trial completed.
+    intermediate
+        Step and value of what the objective reported while it ran.
+    attempts
+        What is recorded of each attempt that has ended: where and when it ran, its seed, how it ended.
     """
 
     number: int
@@ -45,6 +51,9 @@ class TrialRecord:
     failure: dict[str, str] | None = None
     attempt: int = 1
     seconds: float | None = None
+    values: tuple[float, ...] | None = None
+    intermediate: dict[int, float] = field(default_factory=dict)
+    attempts: tuple[dict[str, Any], ...] = ()
 
     @property
     def reason(self) -> str:
@@ -118,6 +127,16 @@ def rank(trial: TrialRecord, direction: Direction) -> tuple[float, int]:
 def format_value(value: Any) -> str:
     """Return a value as a table shows it: floats with six significant digits."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def describe_end(trial: TrialRecord) -> str:
+    """Return how a finished trial ended, in a few words."""
+    if trial.failure is not None:
+        return f"failed, {shorten(trial.reason, 120)}"
+    if trial.state == "pruned":
+        step = max(trial.intermediate, default=None)
+        return "pruned" if step is None else f"pruned at step {step}, {format_value(trial.intermediate[step])}"
+    return ", ".join(map(format_value, trial.values or ()))
 
 
 def shorten(text: str, length: int) -> str:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from orion.executor import AsyncException, AsyncResult, BaseExecutor, ExecutorClosed, ExecutorError, Future
-from orion.experiment.errors import ExperimentError
+from orion.experiment.attempt import Assignment, Objective, carry_out
+from orion.experiment.bookkeeping import Bookkeeping
+from orion.experiment.errors import DiskFull, ExperimentError, TooManyFailures
+from orion.experiment.failures import Retries
 from orion.experiment.interrupts import Interrupts
-from orion.experiment.objective import Objective, evaluate
+from orion.experiment.limits import Deadline, Limits
+from orion.experiment.line.conversation import Conversation
+from orion.experiment.line.desk import Desk
 from orion.experiment.progress import Progress
-from orion.experiment.schedule import Stopped, judge
+from orion.experiment.schedule import Patience
 from orion.experiment.trials import Claim, Trials
+from orion.experiment.verdicts import Failed, Stopped, judge
 
 __all__ = ["Runner"]
 
 
 class Runner:
-    """Run trials until there are enough finished ones.
+    """Run trials until there are enough finished ones, or until another limit is reached.
 
     Parameters
     ----------
@@ -27,9 +35,13 @@ class Runner:
     executor
         Where the objective runs.
     objective
-        The function to call.
-    trial_timeout
-        Seconds after which a trial is stopped and fails; ``None`` for no limit.
+        What to run.
+    limits, retries, patience
+        When to end, and what to try again.
+    books
+        Where attempts are written down.
+    desk
+        Where running trials ask; its lock is held by whoever uses the trials.
     progress
         Told what happens.
     interrupts
@@ -42,18 +54,31 @@ class Runner:
         executor: BaseExecutor,
         objective: Objective,
         *,
-        trial_timeout: float | None,
+        limits: Limits,
+        retries: Retries,
+        patience: Patience,
+        books: Bookkeeping,
+        desk: Desk,
         progress: Progress,
         interrupts: Interrupts,
     ) -> None:
         self._trials = trials
         self._executor = executor
         self._objective = objective
-        self._options: dict[str, Any] = {} if trial_timeout is None else {"timeout": trial_timeout}
+        self._limits = limits
+        self._retries = retries
+        self._patience = patience
+        self._books = books
+        self._desk = desk
         self._progress = progress
         self._interrupts = interrupts
-        self._in_driver = "background" in executor.limitations
+        self._deadline = Deadline(limits.timeout)
+        self._options: dict[str, Any] = {} if limits.trial_timeout is None else {"timeout": limits.trial_timeout}
+        self._in_driver = "worker_death" in executor.limitations
+        self._in_drivers_thread = "background" in executor.limitations
         self._running: dict[Future[Any], Claim] = {}
+        self._failures: list[str] = []  # of this run: what each is grouped by
+        self._ending = ""  # why nothing new starts, if nothing does
         self._requeued = 0
 
     def run(self) -> None:
@@ -63,21 +88,34 @@ class Runner:
         ------
         KeyboardInterrupt
             On Ctrl-C or SIGTERM. What runs is left running: call :meth:`stop`.
+        TooManyFailures, DiskFull
+            If it makes no sense to go on. What runs is left running.
         """
         pending: list[Future[Any]] = []
         while True:
-            with self._interrupts.held():
+            with self._writing():
                 pending += self._fill()
-                if not pending:
+                if not pending and not self._ending:
                     self._trials.take_back()  # a driver beside this one may have been killed meanwhile
                     pending += self._fill()
             if not pending:
-                return
-            ends = self._executor.async_get(pending)
-            with self._interrupts.held():
+                break
+            try:
+                ends = self._wait(pending)
+            except KeyboardInterrupt:
+                if not self._interrupts.draining:
+                    raise
+                pending = list(self._running)
+                continue
+            with self._writing():
                 stopped_by_user = self._settle(ends, stopping=False)
             if stopped_by_user:
                 raise KeyboardInterrupt
+            if self._deadline.passed():
+                self._time_is_over()
+                break
+        if self._interrupts.received:
+            raise KeyboardInterrupt
 
     def stop(self, close: Callable[[], object] | None) -> int:
         """Stop what runs: record what has arrived, queue the rest for the next run, and return how many these are.
@@ -87,14 +125,16 @@ class Runner:
         close
             Stops every task of the executor; ``None`` if it is used by others too.
         """
-        self._collect()
+        with self._desk.lock:
+            self._collect()
         if close is not None:
             close()
         self.abandon()
-        self._collect()
-        for claim in self._running.values():  # on an engine that cannot stop it; its result will be ignored
-            self._requeue(claim)
-        self._running.clear()
+        with self._desk.lock:
+            self._collect()
+            for claim in self._running.values():  # on an engine that cannot stop it; its result will be ignored
+                self._requeue(claim)
+            self._running.clear()
         return self._requeued
 
     def abandon(self) -> None:
@@ -102,26 +142,84 @@ class Runner:
         for future in self._running:
             future.cancel()
 
+    def _wait(self, pending: list[Future[Any]]) -> list[AsyncResult[Any] | AsyncException[Any]]:
+        """Wait until a trial ends, the time is over, or a signal comes."""
+        # In the driver's own thread the objective would be hit by a signal that is to let it finish.
+        with nullcontext() if self._in_drivers_thread else self._interrupts.waiting():
+            return self._executor.async_get(pending, self._deadline.left())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold signals back, and keep the desk from using the study."""
+        with self._interrupts.held(), self._desk.lock:
+            yield
+
+    def _time_is_over(self) -> None:
+        with self._interrupts.held():
+            requeued = self.stop(None)
+            self._progress.noted(
+                f"its time of {self._limits.timeout:g} s is over, {requeued} running ones were stopped and queued again"
+            )
+
     def _fill(self) -> list[Future[Any]]:
         """Start trials until the workers are full or no more are to be started; return the new futures."""
-        started = []
-        while len(self._running) < self._executor.n_workers and not self._interrupts.received:
+        started: list[Future[Any]] = []
+        if self._interrupts.draining and not self._ending:
+            self._ending = "interrupted"
+            self._progress.draining()
+        while len(self._running) < self._executor.n_workers and not self._interrupts.received and not self._ending:
+            if self._patience.exhausted():
+                self._end(f"no better trial among the last {self._patience.limit}")
+                break
             claim = self._trials.claim(self._progress.max_trials)
             if claim is None:
                 break
             future = self._submit(claim)
             self._running[future] = claim
             started.append(future)
-            self._progress.trial_started(self._trials.tally)
+            self._progress.trial_started(self._trials.tally, claim.number, claim.attempt, claim.parameters)
         return started
+
+    def _end(self, why: str) -> None:
+        """Start nothing new; what runs may finish."""
+        if not self._ending:
+            self._ending = why
+            self._progress.noted(f"{why}: no more trials are started")
 
     def _submit(self, claim: Claim) -> Future[Any]:
         try:
+            assignment = self._assignment(claim)
             view = self._executor.options(name=f"trial {claim.number}", **self._options)
-            return view.submit(evaluate, self._objective, claim.parameters)
+            future = view.submit(carry_out, self._objective, assignment)
         except ExecutorError as error:
             self._requeue(claim)
             raise ExperimentError(f"trial {claim.number} cannot be started: {error}") from error
+        except DiskFull:
+            self._requeue(claim)
+            raise
+        self._desk.admit(assignment.key, self._conversation(claim))
+        return future
+
+    def _assignment(self, claim: Claim) -> Assignment:
+        return Assignment(
+            experiment=self._progress.name,
+            number=claim.number,
+            attempt=claim.attempt,
+            parameters=claim.parameters,
+            seed=claim.seed,
+            n_objectives=self._trials.n_objectives,
+            address=self._desk.address,
+            folder=self._books.begin(claim),
+            in_driver=self._in_driver,
+            in_drivers_thread=self._in_drivers_thread,
+        )
+
+    def _conversation(self, claim: Claim) -> Conversation:
+        return Conversation(
+            claim.trial,
+            stop=lambda: self._end(f"trial {claim.number} has stopped the study"),
+            reported=lambda step, value: self._progress.trial_reported(claim.number, step, value),
+        )
 
     def _collect(self) -> None:
         """Settle the running trials whose end has arrived."""
@@ -131,18 +229,47 @@ class Runner:
     def _settle(self, ends: Sequence[AsyncResult[Any] | AsyncException[Any]], *, stopping: bool) -> bool:
         """Record or requeue trials whose tasks have ended, and return whether one was ended by Ctrl-C."""
         stopped_by_user = False
+        problem: ExperimentError | None = None
         for end in ends:
-            claim = self._running[end.future]
+            claim = self._running.pop(end.future)
+            self._desk.dismiss(f"trial {claim.number}, attempt {claim.attempt}")
+            if isinstance(end, AsyncException) and isinstance(end.exception, DiskFull):
+                self._requeue(claim)
+                problem = end.exception
+                continue
             stopping = stopping or self._is_cut_off(end)
-            verdict = judge(end, stopping=stopping, in_driver=self._in_driver)
+            verdict = judge(end, stopping=stopping, in_driver=self._in_drivers_thread)
             if isinstance(verdict, Stopped):
                 stopped_by_user |= verdict.by_user
                 self._requeue(claim)
-            else:
-                record = self._trials.record(claim, verdict)
-                self._progress.trial_ended(self._trials.tally, record)
-            del self._running[end.future]
+                continue
+            attempt = self._books.end(claim, verdict)
+            if isinstance(verdict, Failed) and self._retries.allow(verdict.failure.cause, claim.history):
+                self._trials.requeue(claim, attempt)
+                self._progress.trial_retried(self._trials.tally, claim.number, _reason(verdict))
+                continue
+            record = self._trials.record(claim, verdict, attempt)
+            self._books.finish(record)
+            self._patience.note(record)
+            self._progress.trial_ended(self._trials.tally, record)
+            if isinstance(verdict, Failed):
+                problem = self._problem(claim, verdict) or problem
+        if problem is not None and not stopping:
+            raise problem
         return stopped_by_user
+
+    def _problem(self, claim: Claim, verdict: Failed) -> ExperimentError | None:
+        """Take note of a failed trial, and return why no more trials should run, if none should."""
+        self._failures.append(_reason(verdict))
+        if verdict.failure.kind == "ResultUnreadable" and not self._trials.tally.completed:
+            return ExperimentError(f"trial {claim.number}: {verdict.failure.message}")
+        limit = self._limits.max_broken
+        if limit is None or len(self._failures) < limit:
+            return None
+        reasons = [f"{count} of them {reason}" for reason, count in Counter(self._failures).most_common(3)]
+        return TooManyFailures(
+            f"{len(self._failures)} trials have failed, and no more than that may: " + "; ".join(reasons)
+        )
 
     def _is_cut_off(self, end: AsyncResult[Any] | AsyncException[Any]) -> bool:
         """Return whether a trial was cancelled since somebody else has closed the executor."""
@@ -154,5 +281,11 @@ class Runner:
         return False
 
     def _requeue(self, claim: Claim) -> None:
+        self._desk.dismiss(f"trial {claim.number}, attempt {claim.attempt}")
         self._trials.requeue(claim)
         self._requeued += 1
+
+
+def _reason(verdict: Failed) -> str:
+    lines = f"{verdict.failure.kind}: {verdict.failure.message}".strip().splitlines()
+    return lines[0][:200]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from orion.experiment.errors import ArgumentError
+from orion.experiment.seeds import sampler_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,13 +61,8 @@ class Samplers:
 
     def for_trial(self, number: int) -> BaseSampler:
         """Return the sampler that suggests the parameters of trial ``number``."""
-        sampler = self._shared if self._make is None else self._make(_derived_seed(self._seed, number))
+        sampler = self._shared if self._make is None else self._make(sampler_seed(self._seed, number))
         return RoundedSampler(sampler, self._precisions) if self._precisions else sampler
-
-
-def _derived_seed(seed: int | None, number: int) -> int:
-    digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
 
 
 class RoundedSampler(BaseSampler):

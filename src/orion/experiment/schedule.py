@@ -1,16 +1,13 @@
-"""What the runner decides: how many trials may start, and what a trial's end means. Nothing here does I/O."""
+"""How many trials there are in which state, and whether one more may start. Nothing here does I/O."""
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-from orion.executor import AsyncException, AsyncResult, RemoteException, WorkerLost
+from orion.experiment.result import Direction, TrialRecord, rank
 
-__all__ = ["Completed", "Failed", "Stopped", "Tally", "Verdict", "judge", "may_start"]
-
-_LONGEST_MESSAGE = 10_000
+__all__ = ["Patience", "Tally", "may_start"]
 
 
 @dataclass(frozen=True)
@@ -19,23 +16,24 @@ class Tally:
 
     Parameters
     ----------
-    completed, failed
-        Finished trials; both count as done.
+    completed, pruned, failed
+        Finished trials; all count as done.
     running
         Trials that some driver works on, this one included.
     waiting
-        Trials that are queued: stopped ones, and those with default values.
+        Trials that are queued: stopped ones, those to be tried again, and those with default values.
     """
 
     completed: int = 0
     failed: int = 0
     running: int = 0
     waiting: int = 0
+    pruned: int = 0
 
     @property
     def done(self) -> int:
         """How many trials have finished."""
-        return self.completed + self.failed
+        return self.completed + self.pruned + self.failed
 
 
 def may_start(tally: Tally, max_trials: int) -> bool:
@@ -43,75 +41,35 @@ def may_start(tally: Tally, max_trials: int) -> bool:
     return tally.done + tally.running < max_trials
 
 
-@dataclass(frozen=True)
-class Completed:
-    """The objective returned a value."""
-
-    value: float
-    attributes: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The trial failed; why is recorded with it."""
-
-    kind: str
-    message: str
-    traceback: str
-
-    def record(self) -> dict[str, str]:
-        """Return what is written to the database."""
-        return {"type": self.kind, "message": self.message, "traceback": self.traceback}
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The trial was stopped from outside, through no fault of its own; it is queued again.
-
-    ``by_user`` tells Ctrl-C, received by the trial itself since it ran in the driver's own thread.
-    """
-
-    by_user: bool = False
-
-
-Verdict: TypeAlias = Completed | Failed | Stopped
-
-
-def judge(end: AsyncResult[Any] | AsyncException[Any], *, stopping: bool, in_driver: bool) -> Verdict:
-    """Return what the end of a trial's task means.
+class Patience:
+    """Counts the finished trials since the best one.
 
     Parameters
     ----------
-    end
-        What the executor returned for the task.
-    stopping
-        Whether the experiment is being stopped: then a task that was stopped or lost its worker was so on purpose.
-    in_driver
-        Whether tasks run in the driver's own thread, where Ctrl-C reaches them.
+    limit
+        How many may follow without a better one; ``None`` for any number.
+    trials
+        Those of earlier runs.
+    direction
+        What better means.
     """
-    if isinstance(end, AsyncResult):
-        value, attributes = end.value
-        return Completed(value, attributes)
-    error = end.exception
-    if isinstance(error, KeyboardInterrupt) and (in_driver or stopping):
-        return Stopped(by_user=in_driver)
-    if stopping and isinstance(error, CancelledError | WorkerLost):
-        return Stopped()
-    if isinstance(error, RemoteException):
-        return Failed(error.type_name, _cut(error.message), _cut(error.remote_traceback))
-    return Failed(type(error).__name__, _cut(_message(error)), _cut(end.traceback))
 
+    def __init__(self, limit: int | None, trials: Sequence[TrialRecord], direction: Direction) -> None:
+        self.limit = limit
+        self._direction = direction
+        self._best: TrialRecord | None = None
+        self._since = 0
+        for trial in trials:
+            if trial.state in ("completed", "pruned", "failed"):
+                self.note(trial)
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as problem:  # noqa: BLE001 - the user's exception may do anything
-        return f"<its __str__ raised {type(problem).__name__}>"
+    def note(self, trial: TrialRecord) -> None:
+        """Take note of a finished trial."""
+        better = trial.value is not None and (
+            self._best is None or rank(trial, self._direction)[0] < rank(self._best, self._direction)[0]
+        )
+        self._best, self._since = (trial, 0) if better else (self._best, self._since + 1)
 
-
-def _cut(text: str) -> str:
-    """Return ``text``, without its middle if it is very long."""
-    if len(text) <= _LONGEST_MESSAGE:
-        return text
-    half = _LONGEST_MESSAGE // 2
-    return f"{text[:half]}\n…\n{text[-half:]}"
+    def exhausted(self) -> bool:
+        """Return whether enough trials have followed the best one; before there is any, never."""
+        return self.limit is not None and self._best is not None and self._since >= self.limit

@@ -8,31 +8,38 @@ running trial without one, or whose driver has ended, was left behind.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from orion.experiment.errors import ExperimentMismatch, StorageError
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.samplers import Samplers
-from orion.experiment.schedule import Completed, Failed, Tally, may_start
+from orion.experiment.schedule import Tally, may_start
 from orion.experiment.search_space import SearchSpace
+from orion.experiment.seeds import trial_seed
 from orion.experiment.storage import Database, quiet_optuna, storage_errors
+from orion.experiment.verdicts import Completed, Failed, Pruned
 
 __all__ = ["Claim", "Trials", "load_result"]
 
+_ATTEMPTS = "orion:attempts"
 _CLAIM = "orion:claim"
+_CODE = "orion:code:"
 _FAILURE = "orion:failure"
+_SEED = "orion:seed"
 _SPACE = "orion:space"
 
 _STATES = {
     TrialState.COMPLETE: "completed",
     TrialState.FAIL: "failed",
-    TrialState.PRUNED: "failed",
+    TrialState.PRUNED: "pruned",
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
@@ -40,11 +47,26 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that this driver is to run."""
+    """A trial that this driver is to run.
+
+    Parameters
+    ----------
+    number, parameters, attempt
+        Which trial, with what, and how often it was started, this time included.
+    seed
+        The trial's own.
+    history
+        The records of its earlier attempts.
+    trial
+        Optuna's; whoever uses it holds the same lock as those who use the study.
+    """
 
     number: int
     parameters: dict[str, Any]
     attempt: int
+    seed: int
+    history: list[dict[str, Any]]
+    trial: optuna.Trial
 
 
 class Trials:
@@ -61,17 +83,29 @@ class Trials:
     """
 
     def __init__(
-        self, database: Database, name: str, space: SearchSpace, samplers: Samplers, direction: Direction
+        self,
+        database: Database,
+        name: str,
+        space: SearchSpace,
+        samplers: Samplers,
+        direction: Direction,
+        *,
+        seed: int | None = None,
+        pruner: BasePruner | None = None,
     ) -> None:
         self._database = database
         self._space = space
         self._samplers = samplers
         self.tally = Tally()
         """How many trials are in which state; other drivers' as of the last claim."""
+        self.n_objectives = 1
         with database.lock.exclusive(), storage_errors(database.path), quiet_optuna():
             self._study = _open_study(database, name, direction)
             self._study_id = database.storage.get_study_id_from_name(name)
             self._check_space()
+            self._seed = self._known_seed() if seed is None else seed
+            if pruner is not None:
+                self._study.pruner = pruner
             self._count()
 
     def take_back(self) -> int:
@@ -97,22 +131,27 @@ class Trials:
                 return None
             self._study.sampler = self._samplers.for_trial(following)
             trial = self._study.ask(self._space.distributions)
-            attempt = trial.user_attrs.get(_CLAIM, {}).get("attempt", 0) + 1
+            attributes = trial.user_attrs
+            attempt = attributes.get(_CLAIM, {}).get("attempt", 0) + 1
             driver = {"driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid()}
             trial.set_user_attr(_CLAIM, {**driver, "attempt": attempt})
             self._moved("running", from_state="waiting" if self.tally.waiting else None)
-            return Claim(trial.number, trial.params, attempt)
+            seed = trial_seed(self._seed, trial.number)
+            return Claim(trial.number, trial.params, attempt, seed, attributes.get(_ATTEMPTS, []), trial)
 
-    def record(self, claim: Claim, end: Completed | Failed) -> TrialRecord:
-        """Write a trial's end to the database, and return it as it is recorded."""
+    def record(self, claim: Claim, end: Completed | Pruned | Failed, attempt: dict[str, Any]) -> TrialRecord:
+        """Write a trial's end to the database, with a record of its last attempt; return it as it is recorded."""
         with storage_errors(self._database.path):
             try:
+                self._set_attribute(claim.number, _ATTEMPTS, [*claim.history, attempt])
                 if isinstance(end, Completed):
                     for key, value in end.attributes.items():
                         self._set_attribute(claim.number, key, value)
-                    trial = self._study.tell(claim.number, end.value)
+                    trial = self._study.tell(claim.number, end.values)
+                elif isinstance(end, Pruned):
+                    trial = self._study.tell(claim.number, state=TrialState.PRUNED)
                 else:
-                    self._set_attribute(claim.number, _FAILURE, end.record())
+                    self._set_attribute(claim.number, _FAILURE, attempt["failure"])
                     trial = self._study.tell(claim.number, state=TrialState.FAIL)
             except (ValueError, KeyError, UpdateFinishedTrialError) as error:
                 raise StorageError(
@@ -122,11 +161,19 @@ class Trials:
         self._moved(record.state, from_state="running")
         return record
 
-    def requeue(self, claim: Claim) -> None:
-        """Queue a trial that was stopped, with its number and parameters."""
+    def requeue(self, claim: Claim, attempt: dict[str, Any] | None = None) -> None:
+        """Queue a trial again, with its number and parameters, and record how the attempt ended, if it has begun."""
         with storage_errors(self._database.path):
+            if attempt is not None:
+                self._set_attribute(claim.number, _ATTEMPTS, [*claim.history, attempt])
             self._queue(claim.number)
         self._moved("waiting", from_state="running")
+
+    def note_code(self, name: str, record: dict[str, Any]) -> None:
+        """Record with the experiment, under a name that its attempts give, what code runs them."""
+        with storage_errors(self._database.path):
+            if _CODE + name not in self._study.user_attrs:
+                self._study.set_user_attr(_CODE + name, record)
 
     def result(self) -> ExperimentResult:
         """Return all trials as they are recorded."""
@@ -152,6 +199,14 @@ class Trials:
                 f"experiment {self._study.study_name!r} in {self._database.path} has another search space "
                 f"({'; '.join(differences)}); choose another name, or the space it was made with"
             )
+
+    def _known_seed(self) -> int:
+        """Return what the seeds of trials are derived from, where the user has given none: drawn once."""
+        seed = self._study.user_attrs.get(_SEED)
+        if seed is None:
+            seed = secrets.randbits(31)
+            self._study.set_user_attr(_SEED, seed)
+        return int(seed)
 
     def _queue(self, number: int) -> None:
         self._database.storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
@@ -221,13 +276,17 @@ def _as_result(study: optuna.Study) -> ExperimentResult:
 
 def _as_record(trial: FrozenTrial) -> TrialRecord:
     state = _STATES[trial.state]
+    values = tuple(trial.values) if state == "completed" and trial.values is not None else None
     return TrialRecord(
         number=trial.number,
         state=state,
         parameters=trial.params,
-        value=trial.value if state == "completed" else None,
+        value=values[0] if values is not None and len(values) == 1 else None,
         attributes={key: value for key, value in trial.user_attrs.items() if not key.startswith("orion:")},
         failure=trial.user_attrs.get(_FAILURE) if state == "failed" else None,
         attempt=trial.user_attrs.get(_CLAIM, {}).get("attempt", 1),
         seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+        values=values,
+        intermediate=trial.intermediate_values,
+        attempts=tuple(trial.user_attrs.get(_ATTEMPTS, ())),
     )
