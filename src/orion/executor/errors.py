@@ -36,8 +36,11 @@ class ExecutorError(Exception):
     """Root of every error that this package raises on its own account."""
 
 
-class ExecutorClosed(ExecutorError):
-    """Raised when work is submitted to a closed executor."""
+class ExecutorClosed(ExecutorError, RuntimeError):
+    """Raised when work is submitted to a closed executor.
+
+    It is a ``RuntimeError``, as the standard library's executors raise.
+    """
 
 
 class ResultTimeout(ExecutorError, multiprocessing.TimeoutError, TimeoutError):

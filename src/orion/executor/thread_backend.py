@@ -78,6 +78,7 @@ class _Crew:
         self._running: set[int] = set()
         self._idle = 0
         self._waiting = 0  # threads whose task waits for other work
+        self._local = threading.local()
         self._dismissed = False
         self._changed = threading.Condition(threading.Lock())
 
@@ -109,14 +110,19 @@ class _Crew:
     @contextmanager
     def lent_slot(self) -> Iterator[None]:
         """Let another thread run while the calling one, whose task waits, does nothing."""
-        with self._changed:
-            self._waiting += 1
-            self._man()
+        waits = getattr(self._local, "waits", 0)  # of coroutines of the task; it has one slot to lend
+        self._local.waits = waits + 1
+        if waits == 0:
+            with self._changed:
+                self._waiting += 1
+                self._man()
         try:
             yield
         finally:
-            with self._changed:
-                self._waiting -= 1
+            self._local.waits -= 1
+            if self._local.waits == 0:
+                with self._changed:
+                    self._waiting -= 1
 
     def _man(self) -> None:
         """See to it that threads take what is queued."""

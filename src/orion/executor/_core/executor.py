@@ -9,21 +9,25 @@ import os
 import threading
 import time
 import uuid
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from orion.executor._core import payload
 from orion.executor._core.cpus import resolve_n_workers
 from orion.executor._core.future import AsyncException, AsyncResult, Future, as_async
+from orion.executor._core.iterating import Iterating
 from orion.executor._core.options import TaskOptions, check_timeout
 from orion.executor._core.outcome import Failure, Outcome
 from orion.executor._core.reach import reachable, reattach
 from orion.executor._core.tracker import Gate, Phase, Tracker, check_futures
 from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSupported
+
+if TYPE_CHECKING:
+    from orion.executor._core.concurrent_view import ConcurrentView
 
 __all__ = ["BaseExecutor"]
 
@@ -32,12 +36,13 @@ T = TypeVar("T")
 Self = TypeVar("Self", bound="BaseExecutor")
 
 
-class BaseExecutor(ABC):
+class BaseExecutor(Iterating):
     """Base class for the parallelisation of experiments.
 
     Every method may be called from any thread. An executor is a context manager: leaving the
     block normally lets pending tasks finish, leaving it with an exception stops them. A ``with`` on the
-    same executor may be nested; only the outermost one closes it.
+    same executor may be nested; only the outermost one closes it. ``async with`` does the same, and leaves the
+    event loop free while it waits.
 
     An engine supplies three methods: :meth:`_start`, :meth:`_stop` and :meth:`_release`, and hands each
     task's end to :meth:`_settle`; serialising, waiting, retries and closing are done here.
@@ -190,6 +195,16 @@ class BaseExecutor(ABC):
 
         return ExecutorView(self, self._checked_options(self._default_options, changes))
 
+    def as_concurrent(self) -> ConcurrentView:
+        """Return a ``concurrent.futures.Executor`` that runs its tasks here.
+
+        For code that knows the standard library's interface: what it returns are ``concurrent.futures.Future`` objects.
+        Its ``shutdown`` ends the view, not this executor.
+        """
+        from orion.executor._core.concurrent_view import ConcurrentView
+
+        return ConcurrentView(self, self._default_options)
+
     def close(self, drain: bool = False) -> None:
         """Close the executor; no work is accepted any more. Closing again does nothing.
 
@@ -227,11 +242,19 @@ class BaseExecutor(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._depth_lock:
-            self._depth -= 1
-            outermost = self._depth == 0
-        if outermost:
+        if self._leave():
             self.close(drain=kind is None)
+
+    async def __aenter__(self: Self) -> Self:  # noqa: PYI019 - typing's own Self is not in 3.10
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from orion.executor._core.awaiting import close
+
+        if self._leave():
+            await close(self, drain=kind is None)
 
     def __del__(self) -> None:
         if "_tracker" not in self.__dict__ or self._tracker.phase is Phase.CLOSED or self._owner_pid != os.getpid():
@@ -337,9 +360,23 @@ class BaseExecutor(ABC):
 
     # Inner
 
+    def _leave(self) -> bool:
+        """Count a with block as left; return whether it was the outermost one."""
+        with self._depth_lock:
+            self._depth -= 1
+            return self._depth == 0
+
     def _submit(
         self, options: TaskOptions, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Future[T]:
+        future = self._accept(options, function, args, kwargs)
+        self._begin(future)
+        return future
+
+    def _accept(
+        self, options: TaskOptions, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future[T]:
+        """Serialise a call, and count it among the pending; closing waits for it, so it has to begin some time."""
         if not callable(function):
             raise TypeError(f"submit takes a function to call and its arguments; {function!r} is not callable")
         self._check_process()
@@ -347,6 +384,10 @@ class BaseExecutor(ABC):
         name = options.name or payload.call_name(function)
         future: Future[T] = Future(self, next(self._numbers), call, name, options)
         self._tracker.add(future, from_task=self._inside_task())
+        return future
+
+    def _begin(self, future: Future[Any]) -> None:
+        """Hand an accepted task to the engine."""
         try:
             self._start(future)
         except BaseException as error:
@@ -355,7 +396,6 @@ class BaseExecutor(ABC):
         if self._tracker.phase is Phase.CLOSED:
             # Closed by another thread after the future was added: that one may have missed it.
             self._settle_cancelled(future, "the executor was closed")
-        return future
 
     def _checked_options(self, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
         options = base.changed(changes)

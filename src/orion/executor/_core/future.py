@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 
 from orion.executor._core.options import TaskOptions, check_timeout
@@ -75,6 +75,16 @@ class Future(Generic[T]):
             finally:
                 del outcome, self  # else the exception's traceback would hold the future in a cycle
         return cast(T, outcome.value)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in the running event loop; returns or raises what :meth:`get` does.
+
+        No thread waits. Cancelling the awaiting asyncio task cancels this task.
+        """
+        from orion.executor._core.awaiting import completion
+
+        yield from completion(self)
+        return self.get()
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the result is available or until ``timeout`` seconds have passed.

@@ -123,10 +123,14 @@ class Tracker:
         gate = Gate()
         self.watch(future, gate.open)
         if not gate.wait(timeout):
-            with self._lock:
-                if future._watchers is not None:
-                    future._watchers.remove(gate.open)
+            self.unwatch(future, gate.open)
         return bool(future._order)
+
+    def unwatch(self, future: Future[Any], callback: Callable[[], object]) -> None:
+        """Take back a :meth:`watch`, unless ``callback`` was called, or is about to be."""
+        with self._lock:
+            if future._watchers is not None:
+                future._watchers.remove(callback)
 
     def take(self, futures: list[Future[Any]], wait: Callable[[Gate], bool]) -> list[Future[Any]]:
         """Remove the completed ones from ``futures`` and return them, in the order in which they completed.

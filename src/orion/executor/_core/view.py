@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from orion.executor._core.executor import BaseExecutor
 from orion.executor._core.future import AsyncException, AsyncResult, Future
 from orion.executor._core.options import TaskOptions
+
+if TYPE_CHECKING:
+    from orion.executor._core.concurrent_view import ConcurrentView
 
 __all__ = ["ExecutorView"]
 
@@ -43,6 +46,11 @@ class ExecutorView(BaseExecutor):
     def options(self, **changes: Any) -> BaseExecutor:
         return ExecutorView(self._owner, self._owner._checked_options(self._default_options, changes))
 
+    def as_concurrent(self) -> ConcurrentView:
+        from orion.executor._core.concurrent_view import ConcurrentView
+
+        return ConcurrentView(self._owner, self._default_options)
+
     def close(self, drain: bool = False) -> None:
         self._owner.close(drain)
 
@@ -55,6 +63,15 @@ class ExecutorView(BaseExecutor):
     ) -> None:
         self._owner.__exit__(kind, error, traceback)
 
+    async def __aenter__(self: Self) -> Self:  # noqa: PYI019 - as above
+        await self._owner.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._owner.__aexit__(kind, error, traceback)
+
     def __reduce__(self) -> tuple[object, ...]:
         return ExecutorView, (self._owner, self._default_options)
 
@@ -63,6 +80,9 @@ class ExecutorView(BaseExecutor):
 
     def _stop(self, future: Future[Any]) -> bool:
         return self._owner._stop(future)
+
+    def _wait_any(self, futures: list[Future[T]], timeout: float | None) -> list[Future[T]]:
+        return self._owner._wait_any(futures, timeout)
 
     def _release(self) -> None:
         """Nothing: the engine is the owner's."""

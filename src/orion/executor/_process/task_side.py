@@ -68,6 +68,7 @@ class TaskSideExecutor(BaseExecutor):
         self._key = key
         self._numbers = _numbers
         self._line = line
+        self._waits = 0
         self._depth = 1  # a task runs inside of the block of who submitted it
         reachable[key] = self
         line.listen()
@@ -112,8 +113,13 @@ class TaskSideExecutor(BaseExecutor):
 
     @contextmanager
     def _lent_slot(self) -> Iterator[None]:
-        self._line.send(Kind.BLOCKED, 0)
+        # Coroutines of the task may wait at the same time; it has one slot to lend.
+        self._waits += 1
+        if self._waits == 1:
+            self._line.send(Kind.BLOCKED, 0)
         try:
             yield
         finally:
-            self._line.send(Kind.UNBLOCKED, 0)
+            self._waits -= 1
+            if self._waits == 0:
+                self._line.send(Kind.UNBLOCKED, 0)

@@ -80,6 +80,15 @@ class Template:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         self._own = (driver, wake_read, wake_write)
+        try:
+            self._serve(driver, wake_read)
+        except BrokenPipeError:  # the driver has ended, and a report of a worker's end came before the news of that
+            pass
+        finally:
+            self._offspring.kill_all()
+
+    def _serve(self, driver: int, wake_read: int) -> None:
+        """Do as the driver says until it has ended or says no more."""
         poll = select.poll()
         for fd in (self._control.fileno(), driver, wake_read):
             poll.register(fd, select.POLLIN)
@@ -93,8 +102,7 @@ class Template:
                     os.read(wake_read, 4096)
                 self._report_ends(self._offspring.reap())
             if driver in ready or (self._control.fileno() in ready and not self._obey()):
-                break
-        self._offspring.kill_all()
+                return
 
     def _warm_up(self) -> None:
         """Import, once the first workers run, what later ones may need and would import each for itself."""

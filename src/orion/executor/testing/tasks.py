@@ -99,6 +99,14 @@ def record_and_raise(folder: Path, label: str, succeed_at: int) -> int:
     return runs
 
 
+def record_or_raise(folder: Path, number: int, bad: int) -> int:
+    """Leave the mark ``number`` and return it, unless it is ``bad``: then raise ``ValueError``."""
+    if number == bad:
+        raise ValueError(f"this is {number}")
+    record(folder, str(number))
+    return number
+
+
 def hold_lock(lock: Path, started: Path) -> None:
     """Lock the file ``lock``, make the file ``started``, and hang; the lock goes when this process does."""
     deadline = time.monotonic() + PATIENCE

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from orion.executor.testing.conformance.as_concurrent import AsConcurrentTests
 from orion.executor.testing.conformance.async_get import AsyncGetTests
+from orion.executor.testing.conformance.awaiting import AwaitingTests
 from orion.executor.testing.conformance.cancel import CancelTests
 from orion.executor.testing.conformance.closing import ClosingTests
 from orion.executor.testing.conformance.current_task import CurrentTaskTests
 from orion.executor.testing.conformance.declarations import DeclarationTests
 from orion.executor.testing.conformance.exceptions import ExceptionTests
 from orion.executor.testing.conformance.interface import InterfaceTests
+from orion.executor.testing.conformance.iterating import IteratingTests
 from orion.executor.testing.conformance.memory_limit import MemoryLimitTests
 from orion.executor.testing.conformance.n_workers import NumberOfWorkersTests
 from orion.executor.testing.conformance.names import NamesTests
@@ -46,6 +49,9 @@ class ExecutorConformance(
     SerialisationTests,
     NestedWorkTests,
     ThreadsTests,
+    IteratingTests,
+    AwaitingTests,
+    AsConcurrentTests,
     NumberOfWorkersTests,
     NamesTests,
     DeclarationTests,
