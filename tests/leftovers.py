@@ -1,4 +1,4 @@
-"""What a test may leave behind: processes, threads, file descriptors, shared memory."""
+"""What a test may leave behind: processes, threads, file descriptors, shared memory, maps of memory files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Standing:
     threads: dict[object, str] = field(default_factory=dict)
     descriptors: dict[object, str] = field(default_factory=dict)
     shared_memory: dict[object, str] = field(default_factory=dict)
+    maps: dict[object, str] = field(default_factory=dict)
 
     @classmethod
     def now(cls) -> Standing:
         """Return what there is now."""
-        return cls(_processes(), _threads(), _descriptors(), _shared_memory())
+        return cls(_processes(), _threads(), _descriptors(), _shared_memory(), _maps())
 
     def since(self, before: Standing) -> list[str]:
         """Return, in words, what is in this one and not in ``before``."""
@@ -38,6 +39,7 @@ class Standing:
             (self.threads, before.threads),
             (self.descriptors, before.descriptors),
             (self.shared_memory, before.shared_memory),
+            (self.maps, before.maps),
         )
         return [now[key] for now, then in kinds for key in now.keys() - then.keys()]
 
@@ -91,3 +93,16 @@ def _shared_memory() -> dict[object, str]:
     if not _SHARED_MEMORY.is_dir():
         return {}
     return {name: f"{_SHARED_MEMORY / name}" for name in os.listdir(_SHARED_MEMORY)}
+
+
+def _maps() -> dict[object, str]:
+    """Return the maps of files that are in memory only, which live on without a name or a descriptor."""
+    found: dict[object, str] = {}
+    try:
+        with open("/proc/self/maps") as file:
+            lines = [line.split(maxsplit=5) for line in file if "/memfd:" in line]
+    except OSError:  # no such file here
+        return found
+    for addresses, _, _, _, inode, name in lines:
+        found[inode, name] = f"map {addresses} of {name.strip()}"
+    return found

@@ -23,6 +23,7 @@ from orion.executor._portable.line import Line
 from orion.executor._portable.member import Member
 from orion.executor._portable.messages import Message, Order, body_of
 from orion.executor._process.base_pool import BasePool, Later, settle_all
+from orion.executor._process.command import reserve_standard_descriptors
 from orion.executor._process.ends import Ends
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.limits import Limits
@@ -45,6 +46,7 @@ class PortablePool(BasePool):
     def __init__(
         self, n_workers: int, setup: WorkerSetup, environ: Mapping[str, str], idle_timeout: float | None = None
     ) -> None:
+        reserve_standard_descriptors()
         super().__init__(Ledger(n_workers, _MAX_WORKERS, len(setup.devices), idle_timeout, ahead=0))
         self._setup = body_of(setup.dumps())
         self._environ = environ

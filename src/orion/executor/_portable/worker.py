@@ -22,6 +22,7 @@ from orion.executor._core import payload, worker_side
 from orion.executor._portable.launch import end_tree
 from orion.executor._portable.messages import HEADER, READ_BYTES, Inbox, Kind, Message, Order, body_of, content_of
 from orion.executor._process.setup import WorkerSetup, fit_out
+from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.wire import DESCRIPTORS_GONE, about_and_rest
 
 __all__ = ["main"]
@@ -64,6 +65,8 @@ class Worker:
         self._writer.start()
         setup = WorkerSetup.loads(content_of(self._next_order().body)[0])
         problem = _prepare(setup, device)
+        if self._descriptor() != self._identity:
+            os._exit(DESCRIPTORS_GONE)
         if problem is None:
             self.send(Kind.SPAWNED, self._pid)
             self._serve(setup)
@@ -82,6 +85,7 @@ class Worker:
 
     def _serve(self, setup: WorkerSetup) -> None:
         n_tasks = 0
+        surroundings = Surroundings()
         while (order := self._next_order()).kind == Order.RUN:
             self.task = task = order.number
             outcome = _execute(order.body)
@@ -94,7 +98,7 @@ class Worker:
             if self._descriptor() != self._identity:
                 os._exit(DESCRIPTORS_GONE)
             n_tasks += 1
-            worn_out = setup.worn_out(n_tasks)
+            worn_out = not surroundings.restore() or setup.worn_out(n_tasks)
             if worn_out:
                 self.send(Kind.LEAVING, task)
             self._report(task, *outcome)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 from orion.executor._process.search_path import import_path
 
-__all__ = ["command"]
+__all__ = ["command", "reserve_standard_descriptors"]
+
+
+def reserve_standard_descriptors() -> None:
+    """Open the null device in the place of standard descriptors that are closed, as they are in a daemon.
+
+    Else the next files that are opened get their numbers, a pool's own among them, and what anybody prints goes there.
+    """
+    while True:
+        fd = os.open(os.devnull, os.O_RDWR)
+        if fd > 2:
+            os.close(fd)
+            return
+        os.set_inheritable(fd, True)
 
 
 def command(module: str, *arguments: int) -> list[str]:

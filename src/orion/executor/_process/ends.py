@@ -62,7 +62,8 @@ class Ends:
         if ledger.hopeless:
             reason = message or how_it_ended(exitcode)
             error = WorkersUnfit(
-                f"the workers of the process pool end before they take any work: the last one {reason}"
+                "the workers of the process pool end before they take any work, perhaps in the initializer: "
+                f"the last one {reason}{TaskReport(crash=report.crash)}"
             )
             later.append(partial(self._pool.give_up, error))
 

@@ -50,6 +50,7 @@ class Hearing:
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number
+        self._pool.template.has_forked = True
 
     def _died(self, frame: Frame, later: Later) -> None:
         pool = self._pool
@@ -69,7 +70,7 @@ class Hearing:
             pool.report(worker, task, peak, message),
             later,
             had_work=kind != 0,
-            message=message,
+            message=message if worker.pid is None else "",
         )
         pool.channels.slots.clear(worker.slot)
         pool.links.close(frame.worker)

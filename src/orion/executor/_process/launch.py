@@ -8,11 +8,13 @@ import os
 import select
 import socket
 import subprocess
+import uuid
 
 from orion.executor._process import segments
 from orion.executor._process.command import command
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
+from orion.executor._process.stragglers import MARK, end_stragglers
 from orion.executor._process.wire import PACKET_BYTES
 
 __all__ = ["Channels", "Template"]
@@ -63,6 +65,8 @@ class Template:
     """The template process as the driver holds it."""
 
     def __init__(self, channels: Channels, setup: WorkerSetup, environ: dict[str, str]) -> None:
+        self.has_forked = False
+        self._mark = uuid.uuid4().hex
         settings = segments.write([setup.dumps()])
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd, settings)
@@ -70,7 +74,7 @@ class Template:
             self._process = subprocess.Popen(
                 command("orion.executor._process.template", *fds, os.getpid()),
                 stdin=subprocess.DEVNULL,
-                env=environ,
+                env={**environ, MARK: self._mark},
                 pass_fds=fds,
                 start_new_session=True,  # so that Ctrl-C reaches the driver only
             )
@@ -86,11 +90,13 @@ class Template:
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
 
-    def end(self, timeout: float) -> None:
-        """Wait for the template's end; kill it if that takes longer than ``timeout`` seconds."""
+    def end(self, timeout: float) -> int:
+        """Wait for the template's end, at most ``timeout`` seconds, then kill it; return its exit code."""
         if not wait_for_exit(self._process.pid, timeout):
             self._process.kill()
-        self._process.wait()
+        if self._process.wait() != 0:
+            end_stragglers(self._mark, timeout)
+        return self._process.returncode
 
 
 def wait_for_exit(pid: int, timeout: float) -> bool:

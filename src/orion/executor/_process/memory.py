@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from orion.executor._process.processes import tree
+
 __all__ = ["exceeds", "kernel_kills"]
 
 
@@ -13,10 +15,10 @@ def exceeds(pid: int, limit_bytes: float) -> bool:
     Memory that they share is counted once: the proportional set size (proc_pid_smaps(5)) decides. It is
     slow to read, so the resident size, which is never smaller, is asked first.
     """
-    tree = _tree(pid)
-    if sum(map(_resident, tree)) <= limit_bytes:
+    processes = tree(pid)
+    if sum(map(_resident, processes)) <= limit_bytes:
         return False
-    return sum(map(_proportional, tree)) > limit_bytes
+    return sum(map(_proportional, processes)) > limit_bytes
 
 
 def kernel_kills() -> int:
@@ -25,21 +27,6 @@ def kernel_kills() -> int:
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return 0
-
-
-def _tree(pid: int) -> list[int]:
-    """Return a process and its descendants."""
-    found, index = [pid], 0
-    while index < len(found):
-        parent = found[index]
-        index += 1
-        try:
-            threads = os.listdir(f"/proc/{parent}/task")
-        except OSError:
-            continue
-        for thread in threads:
-            found += map(int, _read(f"/proc/{parent}/task/{thread}/children").split())
-    return found
 
 
 def _resident(pid: int) -> int:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orion.executor._process.processes import children
+
 __all__ = ["Ended", "Offspring"]
 
 _SECONDS_TO_DIE = 2.0
@@ -120,7 +122,9 @@ class Offspring:
 
     def _orphans(self) -> set[int]:
         """Return the children whose worker has ended and may not tidy up; live workers adopt what is theirs."""
-        return set(_children()) - self._workers.keys() - {pid for ended in self._tidying for pid in ended.leaves}
+        return (
+            set(children(os.getpid())) - self._workers.keys() - {pid for ended in self._tidying for pid in ended.leaves}
+        )
 
     def _kill_orphans(self) -> None:
         deadline = time.monotonic() + _SECONDS_TO_DIE
@@ -148,20 +152,3 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _children() -> list[int]:
-    """Return the children of this process, which has one thread."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
-        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _parent(pid) == os.getpid()]
-
-
-def _parent(pid: str) -> int | None:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except OSError:
-        return None

@@ -15,6 +15,7 @@ from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
 from orion.executor._process import segments
 from orion.executor._process.base_pool import BasePool
+from orion.executor._process.command import reserve_standard_descriptors
 from orion.executor._process.launch import Channels, Template
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
@@ -38,6 +39,7 @@ class Pool(BasePool):
     def __init__(
         self, n_workers: int, setup: WorkerSetup, environ: dict[str, str], idle_timeout: float | None = None
     ) -> None:
+        reserve_standard_descriptors()
         super().__init__(Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout))
         self.poll = select.poll()
         self.links = Links(self.poll, self.wake_up)
@@ -88,6 +90,7 @@ class Pool(BasePool):
             self.template.control.close()
             self.channels.close()
             os.close(self.wake)
+            self.wake = -1
         segments.end_keeping()
 
     # With the lock held
@@ -162,7 +165,8 @@ class Pool(BasePool):
         self.order(Order.TERMINATE if gently else Order.KILL, worker, task)
 
     def wake_up(self) -> None:
-        os.eventfd_write(self.wake, 1)
+        if self.wake >= 0:  # else the pump has ended, and nothing is left to be done
+            os.eventfd_write(self.wake, 1)
 
     def retire_all(self) -> None:
         """Let the workers go, since there is nothing to do."""

@@ -14,13 +14,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orion.executor._core.outcome import Failure
+from orion.executor._core.outcome import Failure, described
 from orion.executor._process.base_pool import Later, settle_all
 from orion.executor._process.hearing import Hearing
-from orion.executor._process.launch import wait_for_exit
 from orion.executor._process.limits import Limits
+from orion.executor._process.verdicts import how_it_ended
 from orion.executor._process.wire import FrameReader
-from orion.executor.errors import WorkerLost
+from orion.executor.errors import WorkerLost, WorkersUnfit
 
 if TYPE_CHECKING:
     from orion.executor._process.pool import Pool
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Pump"]
 
 _SECONDS_TO_DIE = 2.0
-_MAX_TEMPLATES = 5
+_MAX_EARLY_ENDS = 3
 
 
 class Pump:
@@ -39,7 +39,7 @@ class Pump:
         self._thread = threading.Thread(target=self._run, name="orion-pool", daemon=True)
         self._finished = False
         self._frames = FrameReader(pool.channels.result_read)
-        self._templates = 1
+        self._early_ends = 0
         self._limits = Limits(pool)
         self._hearing = Hearing(pool)
         for fd in (pool.channels.result_read, pool.template.control.fileno(), pool.wake):
@@ -51,7 +51,8 @@ class Pump:
     def finish(self, *, join: bool) -> None:
         """End the thread, which then gives back what the pool holds."""
         self._finished = True
-        os.eventfd_write(self._pool.wake, 1)
+        with self._pool.lock:
+            self._pool.wake_up()
         if join and threading.get_ident() != self._thread.ident:
             self._thread.join()
 
@@ -60,7 +61,13 @@ class Pump:
             while not self._finished:
                 self._turn()
         except BaseException as error:
-            self._pool.give_up(WorkerLost(f"the process pool failed, and all its tasks with it: {error!r}"), error)
+            self._pool.give_up(
+                WorkerLost(
+                    f"the process pool failed, and all its tasks with it: {described(error)}. "
+                    "Likely cause: a task wrote into descriptors that it had not opened"
+                ),
+                error,
+            )
             raise
         finally:
             self._pool.give_back()
@@ -105,17 +112,38 @@ class Pump:
         pool.poll.unregister(pool.template.control.fileno())
         if pool.closing:
             return
-        pool.template.end(_SECONDS_TO_DIE)
-        for worker in list(pool.ledger.workers.values()):  # the kernel has killed them with it
-            if worker.pid is not None:
-                wait_for_exit(worker.pid, _SECONDS_TO_DIE)
+        exitcode = pool.template.end(_SECONDS_TO_DIE)
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._hear()  # what they had reported before
+                self._hear()  # what its workers had reported before
+        self._lose_workers()
+        self._early_ends = 0 if pool.template.has_forked else self._early_ends + 1
+        if self._early_ends >= _MAX_EARLY_ENDS:
+            pool.give_up(
+                WorkersUnfit(
+                    "no worker can be made ready: the process from which they are forked ends before it has forked "
+                    f"any, perhaps in a module of preload; the last one {how_it_ended(exitcode)}"
+                )
+            )
+            return
+        with pool.lock:
+            if pool.closing:
+                return
+            pool.template.control.close()
+            pool.template = pool.new_template()
+            pool.poll.register(pool.template.control.fileno(), select.POLLIN)
+            failed = pool.feed()
+        settle_all(failed)
+
+    def _lose_workers(self) -> None:
+        """Take all workers off the books, and fail what they ran."""
+        pool = self._pool
         later: Later = []
         with pool.lock:
             pool.take_back_all()
             for worker in list(pool.ledger.workers.values()):
+                for child in worker.children.values():
+                    later.append(partial(child._executor.cancel, child))
                 pool.ledger.died(worker.number, had_work=True)
                 pool.channels.slots.clear(worker.slot)
                 pool.links.close(worker.number)
@@ -124,14 +152,3 @@ class Pump:
                 later.append(partial(future._executor._settle, future, failure))
         for action in later:
             action()
-        self._templates += 1
-        if self._templates > _MAX_TEMPLATES:
-            self._pool.give_up(WorkerLost("the process that forks the pool's workers was killed again and again"))
-            return
-        with pool.lock:
-            if pool.closing:
-                return
-            pool.template = pool.new_template()
-            pool.poll.register(pool.template.control.fileno(), select.POLLIN)
-            failed = pool.feed()
-        settle_all(failed)

@@ -88,4 +88,6 @@ def where_it_crashed(text: str) -> str:
 
 
 def how_it_ended(code: int) -> str:
+    if code == DESCRIPTORS_GONE:
+        return "closed or replaced file descriptors that it had not opened"
     return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"

@@ -151,12 +151,16 @@ class FrameReader:
         ------
         BlockingIOError
             If there is nothing to read.
+        ValueError
+            If these are no frames: then nothing that comes after it can be told apart either.
         """
         end = self._filled + os.readv(self._fd, [self._view[self._filled :]])
         start = 0
         found = []
         while end - start >= _FRAME.size:
             length, kind, form, worker, number = _FRAME.unpack_from(self._memory, start)
+            if not (_FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.UNFIT and form <= Form.SEGMENT):
+                raise ValueError(f"{bytes(self._view[start : start + _FRAME.size])!r} begins no frame")
             if end - start < length:
                 break
             body = bytes(self._view[start + _FRAME.size : start + length])

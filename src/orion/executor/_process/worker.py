@@ -15,6 +15,7 @@ from orion.executor._core import payload, worker_side
 from orion.executor._process import segments
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
+from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
 
@@ -55,6 +56,7 @@ class Worker:
         if not self._prepare():
             return
         segments.begin_keeping()
+        surroundings = Surroundings(self._reopened)
         packet = self._slots.packet(self._slot)
         buffers = [packet]
         n_tasks = 0
@@ -73,6 +75,8 @@ class Worker:
             self.task = task
             self._serve(task, form, *Packet.content(packet, length))
             self._slots.set_done(self._slot, task)
+            if not surroundings.restore():
+                return
             n_tasks += 1
 
     def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = ()) -> None:
@@ -98,13 +102,21 @@ class Worker:
         """Get ready for calls; false if the initializer failed, which is reported."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         worker_side.attach = self._attach
-        sys.stdout, sys.stderr = Tee(sys.stdout, self._tail), Tee(sys.stderr, self._tail)
+        for name in ("stdout", "stderr"):
+            if (stream := getattr(sys, name)) is not None:  # the driver has none if it is a daemon
+                setattr(sys, name, Tee(stream, self._tail))
         if self._setup.initializer is None:
             return True
         ok, data, _ = payload.execute(self._setup.initializer, name=None)
+        if self._descriptors() != self._identity:
+            os._exit(DESCRIPTORS_GONE)
         if not ok:
             self.send(Kind.UNFIT, 0, data)
         return ok
+
+    def _reopened(self, fd: int, mode: str) -> Any:
+        stream = open(fd, mode, closefd=False)  # noqa: SIM115 - it stays open
+        return stream if mode == "r" else Tee(stream, self._tail)
 
     def _attach(self, *engine: Any) -> Any:
         from orion.executor._process.nested import (

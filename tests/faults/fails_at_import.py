@@ -1,0 +1,3 @@
+"""Cannot be imported."""
+
+ratio = 1 / 0
