@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orion.experiment.commands import Command
     from orion.experiment.errors import (
         ArgumentError,
         CommandFailed,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentError",
+    "Command",
     "CommandFailed",
     "DiskFull",
     "Experiment",
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Command": "orion.experiment.commands",
     "Experiment": "orion.experiment.experiment",
     "ExperimentResult": "orion.experiment.result",
     "TrialRecord": "orion.experiment.result",

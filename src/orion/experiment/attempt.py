@@ -182,7 +182,7 @@ def _is_pruned(error: BaseException) -> bool:
 
 def _failure(error: BaseException) -> Failure:
     if isinstance(error, CommandFailed):
-        return Failure(error.cause, "CommandFailed", str(error), error.last_lines)
+        return Failure(error.cause, "CommandFailed", str(error), "")
     cause = "memory" if isinstance(error, MemoryError) else "exception"
     return Failure(cause, type(error).__name__, _message(error), _traceback(error))
 

@@ -63,14 +63,11 @@ class CommandFailed(ExperimentError):
         Which command, and how it ended.
     cause
         The class of failure.
-    last_lines
-        The last lines that it printed.
     """
 
-    def __init__(self, message: str, cause: str, last_lines: str) -> None:
-        super().__init__(message, cause, last_lines)
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message, cause)
         self.cause = cause
-        self.last_lines = last_lines
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -8,7 +8,9 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from orion.executor import BaseExecutor, ExecutorError, create_executor
+from orion.experiment.attempt import Objective
 from orion.experiment.bookkeeping import Bookkeeping
+from orion.experiment.commands import Command
 from orion.experiment.errors import ArgumentError, ExperimentError, ExperimentInterrupted, StorageError
 from orion.experiment.failures import Retries
 from orion.experiment.folders import TrialFolders, default_root
@@ -165,7 +167,7 @@ class Experiment:
         with Interrupts.taken(drain=drain) as interrupts, ExitStack() as stack:
             with interrupts.held():
                 owned = not isinstance(executor, BaseExecutor)
-                engine = _engine(executor, n_workers, trial_timeout)
+                engine = _engine(executor, n_workers, trial_timeout, task)
                 if owned:
                     stack.callback(engine.close)
                 database = Database(self.storage, create=True)
@@ -235,7 +237,7 @@ class Experiment:
             database.close()
 
 
-def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None) -> BaseExecutor:
+def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None, task: Objective) -> BaseExecutor:
     """Return the executor to use, after checking that it can do what is asked."""
     if isinstance(executor, BaseExecutor):
         if n_workers != -1:
@@ -248,8 +250,19 @@ def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float |
             raise ArgumentError(str(error)) from error
     try:
         engine.options(timeout=trial_timeout)
-    except ExecutorError as error:
+        if isinstance(task, Command):
+            _check_can_stop(engine)
+    except (ExecutorError, ArgumentError) as error:
         if engine is not executor:
             engine.close()
         raise ArgumentError(str(error)) from error
     return engine
+
+
+def _check_can_stop(engine: BaseExecutor) -> None:
+    """Refuse an engine whose commands would outlive it; in the driver's own thread they end with the driver's wait."""
+    if "cancel_running" in engine.limitations and "background" not in engine.limitations:
+        raise ArgumentError(
+            f"a command needs an engine that can stop it, and {type(engine).__name__} cannot: "
+            f"{engine.limitations['cancel_running']}"
+        )

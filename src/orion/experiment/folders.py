@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from orion.experiment.attempt import NO_SPACE
 from orion.experiment.errors import DiskFull, StorageError
-from orion.experiment.output import STDERR, STDOUT
+from orion.experiment.output import STDERR, STDOUT, tail
 
 __all__ = ["TrialFolders", "default_root"]
 
 _SQLITE = "sqlite:///"
-_TAIL_BYTES = 3000
 _TAIL_LINES = 10
 
 
@@ -85,13 +84,8 @@ class TrialFolders:
 
     def last_lines(self, number: int, attempt: int) -> str:
         """Return the last lines that an attempt printed: on standard error, or failing that on standard output."""
-        for name in (STDERR, STDOUT):
-            with suppress(OSError), open(self.attempt(number, attempt) / name, "rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-                lines = file.read().decode("utf-8", "replace").strip().splitlines()
-                if lines:
-                    return "\n".join(lines[-_TAIL_LINES:])
-        return ""
+        folder = self.attempt(number, attempt)
+        return tail(folder / STDERR, _TAIL_LINES) or tail(folder / STDOUT, _TAIL_LINES)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orion.experiment.attempt import Attempt, Objective
+from orion.experiment.commands import Command
 from orion.experiment.errors import ObjectiveError
 from orion.experiment.results import Measured, measured
 
@@ -58,7 +59,8 @@ def as_objective(function: Callable[..., Any], parameters: Mapping[str, object])
     Parameters
     ----------
     function
-        A function of the parameters by name, and of ``seed`` if it likes; or of an Optuna trial, if the space is empty.
+        A function of the parameters by name, and of ``seed`` if it likes; or of an Optuna trial, if the space is empty;
+        or a :class:`Command`.
     parameters
         The parameters of the space.
 
@@ -67,6 +69,10 @@ def as_objective(function: Callable[..., Any], parameters: Mapping[str, object])
     ObjectiveError
         If it is not callable, or does not take them.
     """
+    if isinstance(function, Command):
+        if function.space.keys() != parameters.keys():
+            raise ObjectiveError("the experiment of a command has the command's space: Experiment(name, command.space)")
+        return function
     if not callable(function):
         raise ObjectiveError(f"the objective must be a function of the parameters; {function!r} is not callable")
     name = getattr(function, "__name__", repr(function))

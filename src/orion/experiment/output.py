@@ -11,12 +11,23 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orion.experiment.attempt import Assignment
 
-__all__ = ["STDERR", "STDOUT", "captured"]
+__all__ = ["STDERR", "STDOUT", "captured", "tail"]
 
 STDOUT, STDERR = "stdout", "stderr"
 _NAMES = (STDOUT, STDERR)
+_TAIL_BYTES = 3000
+
+
+def tail(path: Path, n_lines: int) -> str:
+    """Return the last lines of a file that are not empty; nothing if there is no such file."""
+    with suppress(OSError), open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        return "\n".join(file.read().decode("utf-8", "replace").strip().splitlines()[-n_lines:])
+    return ""
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from orion.experiment.errors import InvalidResult
 __all__ = ["measured", "recordable"]
 
 _LONGEST_REPR = 1000
+_RETURNED = "the objective returned"
 
 Measured: TypeAlias = tuple[tuple[float, ...], dict[str, Any]]
 
 
-def measured(result: Any, n_objectives: int = 1, subject: str = "the objective returned") -> Measured:
+def measured(result: Any, n_objectives: int = 1, subject: str = _RETURNED) -> Measured:
     """Return the objective values and the attributes that an objective's result stands for.
 
     Parameters
@@ -61,7 +62,8 @@ def _plain_list(value: Any) -> list[Any] | None:
 
 def _finite(value: Any, subject: str) -> float:
     if value is None:
-        raise InvalidResult(f"{subject} None; does it lack a return statement?")
+        hint = "; does it lack a return statement?" if subject.startswith(_RETURNED) else ""
+        raise InvalidResult(f"{subject} None{hint}")
     number = _plain(value)
     if isinstance(number, bool) or not isinstance(number, Real | Decimal):
         raise InvalidResult(f"{subject} {_short(value)} ({type(value).__name__}), which is no number")

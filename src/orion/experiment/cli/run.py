@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orion.experiment.cli.objective import find_objective, parse_space
+from orion.experiment.cli.policy import Policy, policy_options
+
 if TYPE_CHECKING:
     from orion.experiment.result import Direction
 
@@ -14,14 +17,14 @@ __all__ = ["run"]
 
 
 @click.command()
-@click.argument("objective", metavar="FILE.py:FUNCTION")
+@click.argument("objective", metavar="FILE.py:FUNCTION | -- COMMAND …", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("-n", "--name", required=True, help="The experiment's name; running it again goes on with it.")
 @click.option(
     "--space",
     "space",
     metavar="NAME=PRIOR",
     multiple=True,
-    help="A parameter of the function, such as lr='loguniform(1e-5, 1)'; also uniform, randint, choices([…]).",
+    help="A parameter, such as lr='loguniform(1e-5, 1)'; also uniform, randint, choices([…]).",
 )
 @click.option(
     "--max-trials",
@@ -36,10 +39,11 @@ __all__ = ["run"]
 @click.option("--sampler", default="tpe", show_default=True, help="What suggests the parameters: tpe or random.")
 @click.option("--seed", type=int, help="Make the suggestions reproducible.")
 @click.option("--direction", type=click.Choice(["minimize", "maximize"]), default="minimize", show_default=True)
-@click.option("--trial-timeout", type=float, metavar="SECONDS", help="Stop and fail a trial that runs longer.")
+@click.option("--metric", metavar="NAME", help="The value to read from a command's output: a name, or a pattern.")
+@policy_options
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a picture of the progress.")
 def run(
-    objective: str,
+    objective: tuple[str, ...],
     name: str,
     space: tuple[str, ...],
     max_trials: int,
@@ -49,27 +53,33 @@ def run(
     sampler: str,
     seed: int | None,
     direction: Direction,
-    trial_timeout: float | None,
+    metric: str | None,
+    policy: Policy,
     plot: Path | None,
 ) -> int:
-    """Run trials of a function until there are enough, and show the best ones.
+    """Run trials of a function or a command until there are enough, and show the best ones.
 
     FILE.py:FUNCTION (or MODULE:FUNCTION) names a function of the parameters. It returns the number to minimize, or a
-    mapping with it under "objective". A trial that fails is recorded with its reason, and the others go on.
+    mapping with it under "objective". A function of an Optuna trial needs no --space.
+
+    A COMMAND has its parameters among its arguments, as --lr~'loguniform(1e-5, 1)', or in a configuration file, as
+    lr: orion~loguniform(1e-5, 1). Its result is what it writes to the file named in ORION_RESULTS_PATH, or the last
+    JSON line that it prints, or what --metric finds. No shell is involved.
+
+    A trial that fails is recorded with its reason, and the others go on.
 
     Ctrl-C stops the running trials; the same command goes on where it was.
     """
     # Before the user's file, whose folder may hide modules that these import.
     from orion.experiment.experiment import Experiment
-    from orion.experiment.loading import load_objective
 
-    experiment = Experiment(name, _parse_space(space), storage, sampler=sampler, seed=seed, direction=direction)
-    function = load_objective(objective)
+    function, found = find_objective(objective, parse_space(space), metric)
+    experiment = Experiment(name, found, storage, sampler=sampler, seed=seed, direction=direction)
     if plot is not None:
         from orion.experiment.plot import check_plot
 
         check_plot(plot)
-    result = experiment.run(function, max_trials, executor, n_workers, trial_timeout=trial_timeout)
+    result = experiment.run(function, max_trials, executor, n_workers, **vars(policy))
     click.echo(f"{result}\nrecorded in {storage}")
     if plot is not None:
         from orion.experiment.plot import write_plot
@@ -77,19 +87,3 @@ def run(
         write_plot(result, plot)
         click.echo(f"progress drawn in {plot}")
     return 0 if result.best is not None else 1
-
-
-def _parse_space(arguments: tuple[str, ...]) -> dict[str, str]:
-    """Return name and prior of each ``--space`` argument."""
-    space: dict[str, str] = {}
-    for argument in arguments:
-        name, equals, prior = argument.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise click.UsageError(f"--space {argument!r}: write NAME=PRIOR, such as lr='loguniform(1e-5, 1)'")
-        if name in space:
-            raise click.UsageError(f"--space {name}: given twice")
-        space[name] = prior
-    if not space:
-        raise click.UsageError("give each parameter of the function with --space, such as --space x='uniform(0, 1)'")
-    return space
