@@ -8,7 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from orion.executor import AsyncException, AsyncResult, Future, OutOfMemory, RemoteException, TaskTimeout, WorkerLost
+from orion.executor import (
+    AsyncException,
+    AsyncResult,
+    Future,
+    OutOfMemory,
+    Preempted,
+    RemoteException,
+    TaskTimeout,
+    WorkerLost,
+)
 from orion.executor.errors import TaskReport
 from orion.experiment.attempt import Ended, Facts, Failure
 from orion.experiment.verdicts import Completed, Failed, Pruned, Stopped, judge
@@ -43,6 +52,7 @@ def test_what_the_attempt_tells(ended: Ended, verdict: object, stopping: bool) -
         (TaskTimeout("too long"), "timeout", "TaskTimeout", "too long"),
         (WorkerLost("gone", signal=signal.SIGKILL), "lost", "WorkerLost", "gone"),
         (WorkerLost("asked to go", signal=signal.SIGTERM), "preempted", "WorkerLost", "asked to go"),
+        (Preempted("for others"), "preempted", "Preempted", "for others"),
         (OutOfMemory("too much", signal=signal.SIGKILL), "memory", "OutOfMemory", "too much"),
         (KeyboardInterrupt(), "exception", "KeyboardInterrupt", ""),
         (CancelledError("by others"), "exception", "CancelledError", "by others"),

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orion.executor import OutOfMemory, TaskTimeout, WorkerLost
+from orion.executor import OutOfMemory, Preempted, TaskTimeout, WorkerLost
 from orion.experiment.errors import ArgumentError
 
 __all__ = ["CAUSES", "Retries", "cause_of"]
@@ -56,5 +56,5 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, OutOfMemory):
         return "memory"
     if isinstance(error, WorkerLost):
-        return "preempted" if error.signal == signal.SIGTERM else "lost"
+        return "preempted" if isinstance(error, Preempted) or error.signal == signal.SIGTERM else "lost"
     return "timeout" if isinstance(error, TaskTimeout) else "exception"
