@@ -14,6 +14,8 @@ import psutil
 __all__ = ["Standing", "left_since"]
 
 _SHARED_MEMORY = Path("/dev/shm")
+# Of loky, which some tests run beside ours in a process of its own; it tidies up when that ends.
+_OF_PEERS = ("sem.loky-", "joblib_memmapping_folder_")
 _POLL_SECONDS = 0.005
 
 
@@ -92,7 +94,8 @@ def _descriptors() -> dict[object, str]:
 def _shared_memory() -> dict[object, str]:
     if not _SHARED_MEMORY.is_dir():
         return {}
-    return {name: f"{_SHARED_MEMORY / name}" for name in os.listdir(_SHARED_MEMORY)}
+    names = [name for name in os.listdir(_SHARED_MEMORY) if not name.startswith(_OF_PEERS)]
+    return {name: f"{_SHARED_MEMORY / name}" for name in names}
 
 
 def _maps() -> dict[object, str]:

@@ -46,9 +46,13 @@ class ConcurrentView(Executor):
     tasks use the executor's own ``submit``.
     """
 
-    def __init__(self, executor: BaseExecutor, options: TaskOptions) -> None:
+    def __init__(self, executor: BaseExecutor, options: TaskOptions, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers must be at least 1 or None, not {max_workers!r}")
         self._options = options
-        self._desk = _Desk(executor)
+        # One who may not use all workers hands nothing out ahead, since another worker would begin it.
+        full = max_workers is None or max_workers >= executor.n_workers
+        self._desk = _Desk(executor, executor.n_workers + _AHEAD if full else max_workers or 1)
         weakref.finalize(self, self._desk.abandon).atexit = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> ConcurrentFuture[T]:
@@ -120,6 +124,11 @@ class ConcurrentView(Executor):
         if wait:
             self._desk.join()
 
+    def stop(self) -> None:
+        """Shut down without waiting: cancel what has not begun, and stop what runs where the engine can."""
+        self._desk.shut(cancel=True)
+        self._desk.stop_running()
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a concurrent.futures view cannot travel to a task: pass the executor itself")
 
@@ -182,13 +191,13 @@ class _Item:
 class _Desk:
     """What a view and its thread share; it knows no view, so that a view that nobody holds is collected."""
 
-    def __init__(self, executor: BaseExecutor) -> None:
+    def __init__(self, executor: BaseExecutor, room: int) -> None:
         self.executor = executor
         self._tracker = executor._tracker
-        self._room = executor.n_workers + _AHEAD
+        self._room = room
         self._lock = threading.Lock()
         self._queue: deque[_Item] = deque()
-        self._in_flight = 0
+        self._in_flight: set[_Item] = set()
         self._unanswered = 0
         self._filling = False
         self._closed = False
@@ -209,7 +218,7 @@ class _Desk:
             if not closed:
                 self._unanswered += 1
                 if nested:
-                    self._in_flight += item.begins()
+                    self._let_begin(item)
                 else:
                     self._queue.append(item)
                 self._start_thread()
@@ -233,6 +242,13 @@ class _Desk:
             item.begins()  # it does not; but who waits for it is told
             self.executor._settle_cancelled(item.task)
         self._todo.put(_look)
+
+    def stop_running(self) -> None:
+        with self._lock:
+            running = list(self._in_flight)
+        for item in running:
+            if not item.ended:
+                self.executor.cancel(item.task)
 
     def abandon(self) -> None:
         """Take no more, since the view is gone; what was submitted ends. A collection may come while a lock is held."""
@@ -268,13 +284,17 @@ class _Desk:
     def _next(self) -> _Item | None:
         with self._lock:
             # What is queued when the executor is closed does not begin: the executor cancels it.
-            while self._queue and self._in_flight < self._room and self._tracker.phase is not Phase.CLOSED:
+            while self._queue and len(self._in_flight) < self._room and self._tracker.phase is not Phase.CLOSED:
                 item = self._queue.popleft()
                 if not item.ended:
-                    self._in_flight += item.begins()
+                    self._let_begin(item)
                     return item
             self._filling = False  # with the lock held, so that whoever comes next sees that nobody does it
             return None
+
+    def _let_begin(self, item: _Item) -> None:
+        if item.begins():
+            self._in_flight.add(item)
 
     def _begin(self, item: _Item) -> None:
         with contextlib.suppress(Exception):  # it has become the task's outcome
@@ -286,7 +306,7 @@ class _Desk:
         """Take note that a task has ended; called in whichever thread the engine tells it."""
         with self._lock:
             item.ended = True
-            self._in_flight -= item.begun
+            self._in_flight.discard(item)
         self._todo.put(partial(self._answer, item))
         if item.begun:
             self._fill()

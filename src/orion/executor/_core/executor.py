@@ -195,15 +195,20 @@ class BaseExecutor(Iterating):
 
         return ExecutorView(self, self._checked_options(self._default_options, changes))
 
-    def as_concurrent(self) -> ConcurrentView:
+    def as_concurrent(self, max_workers: int | None = None) -> ConcurrentView:
         """Return a ``concurrent.futures.Executor`` that runs its tasks here.
 
         For code that knows the standard library's interface: what it returns are ``concurrent.futures.Future`` objects.
         Its ``shutdown`` ends the view, not this executor.
+
+        Parameters
+        ----------
+        max_workers
+            How many of its tasks run at a time, if fewer than there are workers.
         """
         from orion.executor._core.concurrent_view import ConcurrentView
 
-        return ConcurrentView(self, self._default_options)
+        return ConcurrentView(self, self._default_options, max_workers)
 
     def close(self, drain: bool = False) -> None:
         """Close the executor; no work is accepted any more. Closing again does nothing.

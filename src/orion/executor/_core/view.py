@@ -46,10 +46,10 @@ class ExecutorView(BaseExecutor):
     def options(self, **changes: Any) -> BaseExecutor:
         return ExecutorView(self._owner, self._owner._checked_options(self._default_options, changes))
 
-    def as_concurrent(self) -> ConcurrentView:
+    def as_concurrent(self, max_workers: int | None = None) -> ConcurrentView:
         from orion.executor._core.concurrent_view import ConcurrentView
 
-        return ConcurrentView(self._owner, self._default_options)
+        return ConcurrentView(self._owner, self._default_options, max_workers)
 
     def close(self, drain: bool = False) -> None:
         self._owner.close(drain)
