@@ -143,6 +143,8 @@ def _travels_by_name(value: Any) -> bool:
     if module is None or module in ("__main__", "__mp_main__") or "<locals>" in value.__qualname__:
         return False
     found: Any = sys.modules.get(module, builtins if module == "builtins" else None)
+    if getattr(found, value.__qualname__, None) is value:
+        return True
     for name in value.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is value

@@ -135,7 +135,7 @@ class Future(Generic[T]):
         """Return the loaded outcome of a completed future; loads it once."""
         outcome = self._outcome
         assert outcome is not None
-        if isinstance(outcome, Value | Failure):
+        if isinstance(outcome, (Value, Failure)):
             return outcome
         return self._executor._tracker.replace_outcome(self, outcome.resolve())
 

@@ -80,8 +80,8 @@ def dumps_call(
         Naming the part that cannot travel, and why.
     """
     try:
-        ready = None if _any_by_value() else shipped(function)
-        if ready is not None:
+        ready = shipped(function)
+        if ready is not None and not _any_by_value():
             try:
                 callback = None if buffers is None else _large_to(buffers)
                 data = pickle.dumps((ready, args, kwargs), _PROTOCOL, buffer_callback=callback)

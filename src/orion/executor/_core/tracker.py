@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from itertools import compress
 from operator import attrgetter, not_
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import ref
 
+from orion.executor._core.outcome import Failure, Outcome, Value
 from orion.executor.errors import ExecutorClosed
 
 if TYPE_CHECKING:
     from orion.executor._core.future import Future
-    from orion.executor._core.outcome import Failure, Outcome, Value
 
 __all__ = ["Gate", "Phase", "Tracker", "check_futures"]
 
@@ -46,8 +46,10 @@ class Tracker:
         self._phase = Phase.OPEN
         self._lock = threading.Lock()
         self._completed = 0
-        # Completed and not yet returned by take(); weak, so that results which nobody will ask for go at once.
-        self._fresh: WeakValueDictionary[int, Future[Any]] = WeakValueDictionary()
+        # Completed and not yet returned by take(); weak, so that results which nobody will ask for go at once. Without
+        # callbacks, which would cost more than the rest of a completion: what is dead is thrown out now and then.
+        self._fresh: dict[int, ref[Future[Any]]] = {}
+        self._next_clearing = _FEW
         self._watchers: list[Callable[[], object]] = []
 
     def add(self, future: Future[Any], *, from_task: bool) -> None:
@@ -88,7 +90,9 @@ class Tracker:
             call, future._call = future._call, None
             future._order = self._completed
             self.pending.pop(future._id, None)
-            self._fresh[future._id] = future
+            self._fresh[future._id] = ref(future)
+            if len(self._fresh) > self._next_clearing:
+                self._clear_fresh()
             watchers, future._watchers = future._watchers, None
             if self._watchers:
                 watchers = self._watchers + (watchers or [])
@@ -100,10 +104,8 @@ class Tracker:
 
     def replace_outcome(self, future: Future[Any], loaded: Value | Failure) -> Value | Failure:
         """Keep a loaded outcome in place of the one not loaded; of several threads that load it, the first wins."""
-        from orion.executor._core.outcome import Failure, Value
-
         with self._lock:
-            if isinstance(future._outcome, Value | Failure):
+            if isinstance(future._outcome, (Value, Failure)):
                 return future._outcome
             future._outcome = loaded
             return loaded
@@ -167,10 +169,16 @@ class Tracker:
         with self._lock:
             if len(self._fresh) > _FEW:
                 return self._completed, None
-            late = [future for future in self._fresh.values() if order is None or future._order > order]
+            alive = [future for reference in self._fresh.values() if (future := reference()) is not None]
+            late = [future for future in alive if order is None or future._order > order]
             if order is not None and len(late) < self._completed - order:
                 return self._completed, None
             return self._completed, late
+
+    def _clear_fresh(self) -> None:
+        """Throw out the futures that nobody holds any more; so seldom that it costs little for each completion."""
+        self._fresh = {number: reference for number, reference in self._fresh.items() if reference() is not None}
+        self._next_clearing = max(_FEW, 2 * len(self._fresh))
 
     def _watch_any(self, gate: Gate, seen: int) -> bool:
         """Open ``gate`` at the next completion; false if there was one since the ``seen``-th already."""

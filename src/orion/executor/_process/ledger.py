@@ -205,6 +205,11 @@ class Ledger:
     def n_active(self) -> int:
         return len(self.workers) - self.n_blocked - self.n_parked
 
+    @property
+    def fully_staffed(self) -> bool:
+        """Whether there are exactly as many workers at work as there can be."""
+        return len(self.workers) - self.n_blocked - self.n_parked == self.n_workers
+
     def missing(self) -> int:
         """Return how many more workers there should be, given the work there is."""
         work = len(self.sent) + len(self._queue) - self.n_blocked

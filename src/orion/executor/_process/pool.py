@@ -186,6 +186,8 @@ class Pool(BasePool):
 
     def _staff(self) -> None:
         """Have as many workers at work as there should be."""
+        if self.ledger.fully_staffed:
+            return
         for _ in range(self.ledger.missing()):
             if (worker := self.ledger.unpark()) is not None:
                 self.links.send(worker.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))

@@ -22,6 +22,9 @@ class Tee:
         keep(self._memory, text)
         return self._stream.write(text)
 
+    def flush(self) -> None:
+        self._stream.flush()
+
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -20,6 +21,9 @@ from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
 
 __all__ = ["Worker"]
+
+_SO_COOKIE = 57  # socket(7)
+_suppress_all = contextlib.suppress(Exception)  # making one takes longer than using it
 
 
 class Worker:
@@ -138,7 +142,7 @@ class Worker:
         if os.getpid() != self._pid:  # the task forked, and the child came back with it
             os._exit(0)
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # the task may have closed or replaced it
+            with _suppress_all:  # the task may have closed or replaced it
                 stream.flush()
         if self._descriptors() != self._identity:
             os._exit(DESCRIPTORS_GONE)
@@ -166,13 +170,16 @@ class Worker:
         self.send(Kind.PARKED, 0)
         self.unparked.acquire()
 
-    def _descriptors(self) -> list[tuple[int, int] | None]:
-        """Return what the worker's descriptors refer to; a task can close them, and open others in their place."""
-        found: list[tuple[int, int] | None] = []
-        for fd in (self._tasks, self._results, self.link.fileno()):
-            try:
-                status = os.fstat(fd)
-                found.append((status.st_dev, status.st_ino))
-            except OSError:
-                found.append(None)
-        return found
+    def _descriptors(self) -> list[int | bytes]:
+        """Return what tells the worker's descriptors from others; a task can close them, and others take their place.
+
+        Sizes of pipes, since nobody else makes such large ones, and the socket's number: os.fstat takes far longer.
+        """
+        try:
+            return [
+                fcntl.fcntl(self._tasks, fcntl.F_GETPIPE_SZ),
+                fcntl.fcntl(self._results, fcntl.F_GETPIPE_SZ),
+                self.link.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8),
+            ]
+        except OSError:
+            return []
