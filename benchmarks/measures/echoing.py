@@ -14,6 +14,8 @@ from benchmarks.tasks import echo, noop
 
 __all__ = ["measure_of"]
 
+_WARM_UP = 5
+
 
 def measure_of(megabytes: int, times: int, peers: tuple[str, ...]) -> Measure:
     """Return the measurement for arrays of that size, each sent ``times`` times."""
@@ -34,14 +36,14 @@ def _run(megabytes: int, times: int, kind: type[Peer]) -> float:
         peer.result(peer.submit(noop))
         array = numpy.random.default_rng(1).integers(0, 1 << 60, megabytes * 1_000_000 // 8)
         seconds = []
-        for _ in range(times):
+        for _ in range(_WARM_UP + times):
             start = time.perf_counter()
             back = peer.result(peer.submit(echo, array))
             seconds.append(time.perf_counter() - start)
             assert back[0] == array[0]
             assert back[-1] == array[-1]
             del back
-        return 2 * array.nbytes / statistics.median(seconds) / 1e9  # there and back
+        return 2 * array.nbytes / statistics.median(seconds[_WARM_UP:]) / 1e9  # there and back
     finally:
         peer.close()
 

@@ -151,12 +151,17 @@ def _is_portable(transport: str) -> bool:
     return transport == "portable" or not capabilities.supported()
 
 
-def _new_pool(is_portable: bool, *settings: Any) -> BasePool:
+def _new_pool(
+    is_portable: bool, n_workers: int, setup: WorkerSetup, environ: dict[str, str], idle_timeout: float | None
+) -> BasePool:
     # Each can be imported where it can be used.
     if is_portable:
         from orion.executor._portable.pool import PortablePool
 
-        return PortablePool(*settings)
-    from orion.executor._process.pool import Pool
+        return PortablePool(n_workers, setup, environ, idle_timeout)
+    from orion.executor._process.launch import Launch
 
-    return Pool(*settings)
+    launch = Launch(setup, environ)
+    from orion.executor._process.pool import Pool  # while the template starts
+
+    return Pool(n_workers, launch, len(setup.devices), idle_timeout)

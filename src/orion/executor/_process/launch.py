@@ -11,13 +11,13 @@ import subprocess
 import uuid
 
 from orion.executor._process import segments
-from orion.executor._process.command import command
+from orion.executor._process.command import command, reserve_standard_descriptors
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.stragglers import MARK, end_stragglers
 from orion.executor._process.wire import PACKET_BYTES
 
-__all__ = ["Channels", "Template"]
+__all__ = ["Channels", "Launch", "Template"]
 
 _PIPE_BYTES = 1 << 20
 
@@ -97,6 +97,25 @@ class Template:
         if self._process.wait() != 0:
             end_stragglers(self._mark, timeout)
         return self._process.returncode
+
+
+class Launch:
+    """The start of a pool's processes; it can be made before the rest of the pool, which is imported meanwhile."""
+
+    def __init__(self, setup: WorkerSetup, environ: dict[str, str]) -> None:
+        self._setup = setup
+        self._environ = environ
+        reserve_standard_descriptors()
+        self.channels = Channels()
+        try:
+            self.template = self.again()
+        except BaseException:
+            self.channels.close()
+            raise
+
+    def again(self) -> Template:
+        """Start another template, on the same channels."""
+        return Template(self.channels, self._setup, self._environ)
 
 
 def wait_for_exit(pid: int, timeout: float) -> bool:

@@ -12,7 +12,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from orion.executor._process.processes import children
 
@@ -21,15 +20,16 @@ __all__ = ["Ended", "Offspring"]
 _SECONDS_TO_DIE = 2.0
 
 
-@dataclass
 class Ended:
     """A worker that has ended; ``leaves`` are the processes of its task that may still tidy up."""
 
-    worker: int
-    pid: int
-    status: int
-    peak_bytes: int
-    leaves: set[int] = field(default_factory=set)
+    # No dataclass: that module takes longer to import than all else in here, and every pool waits for it.
+    def __init__(self, worker: int, pid: int, status: int, peak_bytes: int) -> None:
+        self.worker = worker
+        self.pid = pid
+        self.status = status
+        self.peak_bytes = peak_bytes
+        self.leaves: set[int] = set()
 
 
 class Offspring:

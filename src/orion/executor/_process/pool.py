@@ -15,13 +15,11 @@ from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
 from orion.executor._process import segments
 from orion.executor._process.base_pool import BasePool
-from orion.executor._process.command import reserve_standard_descriptors
-from orion.executor._process.launch import Channels, Template
+from orion.executor._process.launch import Launch
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
 from orion.executor._process.parcel import Parcel
 from orion.executor._process.pump import Pump
-from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import N_SLOTS
 from orion.executor._process.tail import read_tail
 from orion.executor._process.verdicts import where_it_crashed
@@ -36,24 +34,17 @@ _SECONDS_TO_END = 5.0
 class Pool(BasePool):
     """Workers that a template forks, and that read their calls from one pipe."""
 
-    def __init__(
-        self, n_workers: int, setup: WorkerSetup, environ: dict[str, str], idle_timeout: float | None = None
-    ) -> None:
-        reserve_standard_descriptors()
-        super().__init__(Ledger(n_workers, N_SLOTS, len(setup.devices), idle_timeout))
+    def __init__(self, n_workers: int, launch: Launch, n_devices: int = 0, idle_timeout: float | None = None) -> None:
+        super().__init__(Ledger(n_workers, N_SLOTS, n_devices, idle_timeout))
         self.poll = select.poll()
         self.links = Links(self.poll, self.wake_up)
-        self.channels = Channels()
+        self.channels = launch.channels
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._setup = setup
-        self._environ = environ
-        self.template = self.new_template()
+        self.template = launch.template
+        self.new_template = launch.again
         segments.begin_keeping()
         self._pump = Pump(self)
         self._pump.start()
-
-    def new_template(self) -> Template:
-        return Template(self.channels, self._setup, self._environ)
 
     def keep(self, data: bytes, buffers: Sequence[PickleBuffer | memoryview]) -> bytes | Parcel:
         return Parcel(data, buffers) if buffers or len(data) > CALL_ROOM else data

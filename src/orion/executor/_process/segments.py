@@ -15,6 +15,7 @@ last descriptor or map, also when the process is killed. A segment is written ag
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -23,6 +24,7 @@ import resource
 import struct
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["begin_keeping", "end_keeping", "hold", "read", "write"]
 
@@ -32,48 +34,85 @@ _WORD = struct.Struct("<Q")
 # Below this a copy is faster than a map.
 _COPY_BYTES = 1 << 18
 _KEEP_SEGMENTS = 8
-_KEEP_BYTES = 1 << 28
+_PIECE_BYTES = 1 << 20
+
+
+class _Kept:
+    """A segment that this process has made and keeps."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.fd = os.memfd_create("orion-segment", os.MFD_CLOEXEC)
+        self._map: mmap.mmap | None = None
+        try:
+            os.ftruncate(self.fd, size)
+        except BaseException:
+            os.close(self.fd)
+            raise
+
+    def view(self) -> memoryview | None:
+        """Return its memory, if it is mapped or can be: copying to where one has written before is fastest."""
+        if self._map is None and self.size >= _COPY_BYTES:
+            with contextlib.suppress(OSError, ValueError):  # there may be no room in the address space
+                self._map = mmap.mmap(self.fd, self.size)
+        return None if self._map is None else memoryview(self._map)
+
+    def close(self) -> None:
+        self._map = None  # goes when nobody writes to it any more
+        os.close(self.fd)
 
 
 class _Store:
     """The segments that this process has made and keeps, the one used last at the end."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[int, int]] = []  # size, descriptor
+        self._kept: list[_Kept] = []
         self._keepers = 0
         self._lock = threading.Lock()
 
-    def lease(self, size: int) -> int:
-        """Return a descriptor of a segment of at least ``size`` bytes that nobody else uses."""
+    def lease(self, size: int) -> tuple[int, memoryview | None]:
+        """Return a descriptor of a segment of at least ``size`` bytes that nobody else uses.
+
+        If it was written before, its memory may be returned, too. Fresh memory is better written by a system call,
+        which fails when there is none left, where an assignment would end the process.
+        """
         with self._lock:
-            for index, (room, fd) in enumerate(self._kept):
-                if size <= room <= 4 * size and _unused(fd):
+            for index, kept in enumerate(self._kept):
+                if size <= kept.size <= 4 * size and _unused(kept.fd):
                     self._kept.append(self._kept.pop(index))
-                    return _leased(fd)
-            fd = os.memfd_create("orion-segment", os.MFD_CLOEXEC)
+                    return _leased(kept.fd), kept.view()
+            made = _Kept(size)
             try:
-                os.ftruncate(fd, size)
-                lease = _leased(fd)
+                lease = _leased(made.fd)
             except BaseException:
-                os.close(fd)
+                made.close()
                 raise
             if not self._keepers:  # written by submit as the pool was being closed
-                os.close(fd)
-                return lease
-            self._kept.append((size, fd))
-            while len(self._kept) > _KEEP_SEGMENTS or sum(room for room, _ in self._kept) > _KEEP_BYTES:
-                os.close(self._kept.pop(0)[1])
-            return lease
+                made.close()
+                return lease, None
+            self._kept.append(made)
+            while len(self._kept) > _KEEP_SEGMENTS or sum(kept.size for kept in self._kept) > _keep_bytes():
+                self._kept.pop(0).close()
+            return lease, None
 
     def count_keeper(self, change: int) -> None:
         """Count who wants segments to be kept; with the last one gone, close them."""
         with self._lock:
             self._keepers += change
-            if self._keepers:
-                return
-            for _, fd in self._kept:
-                os.close(fd)
-            self._kept.clear()
+            if not self._keepers:
+                self.close_all()
+
+    def close_all(self) -> None:
+        for kept in self._kept:
+            kept.close()
+        self._kept.clear()
+
+
+@lru_cache(maxsize=1)
+def _keep_bytes() -> int:
+    """Return how much may be kept: so much that the workers of all CPUs together keep an eighth of the memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1 << 28, memory // (8 * (os.cpu_count() or 1)))
 
 
 _store = _Store()
@@ -82,9 +121,8 @@ _store = _Store()
 def _after_fork() -> None:
     """Give a forked process a store of its own: the parent's lock may be held, and its segments are not ours."""
     global _store
-    kept, _store = _store._kept, _Store()
-    for _, fd in kept:
-        os.close(fd)
+    parents, _store = _store, _Store()
+    parents.close_all()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -111,11 +149,14 @@ def write(parts: Sequence[bytes | memoryview | pickle.PickleBuffer]) -> int:
     views = [part.raw() if isinstance(part, pickle.PickleBuffer) else memoryview(part) for part in parts]
     sizes = [view.nbytes for view in views]
     places = _places(sizes)
-    fd = _store.lease(places[-1] + sizes[-1])
+    fd, memory = _store.lease(places[-1] + sizes[-1])
     try:
         os.pwrite(fd, b"".join(map(_WORD.pack, [len(sizes), *sizes])), 0)
         for view, place in zip(views, places, strict=True):
-            _write_all(fd, view, place)
+            if memory is None:
+                _write_all(fd, view, place)
+            else:
+                _copy_all(memory, view, place)
     except BaseException:
         os.close(fd)
         raise
@@ -187,6 +228,14 @@ def _write_all(fd: int, view: memoryview, place: int) -> None:
     done = 0
     while done < len(view):
         done += os.pwrite(fd, view[done:], place + done)
+
+
+def _copy_all(memory: memoryview, view: memoryview, place: int) -> None:
+    """Copy in pieces, since other threads stand still while one is copied."""
+    source = view.cast("B")
+    for start in range(0, len(source), _PIECE_BYTES):
+        piece = source[start : start + _PIECE_BYTES]
+        memory[place + start : place + start + len(piece)] = piece
 
 
 def _places(sizes: Sequence[int]) -> list[int]:

@@ -6,8 +6,8 @@ import os
 import pickle
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 __all__ = ["WorkerSetup", "can_measure", "environment", "fit_out"]
 
@@ -22,8 +22,7 @@ _THREAD_LIMITS = (
 )
 
 
-@dataclass(frozen=True)
-class WorkerSetup:
+class WorkerSetup(NamedTuple):
     """What a worker is made with; all of it plain data.
 
     Parameters
@@ -47,9 +46,7 @@ class WorkerSetup:
     max_memory_bytes: int | None = None
 
     def dumps(self) -> bytes:
-        return pickle.dumps(
-            (self.initializer, self.preload, self.devices, self.max_tasks, self.max_memory_bytes), protocol=5
-        )
+        return pickle.dumps(tuple(self), protocol=5)
 
     @classmethod
     def loads(cls, data: bytes | memoryview) -> WorkerSetup:
