@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -122,12 +123,18 @@ def test_duplicates_are_removed_in_the_end(executor: ManualExecutor) -> None:
     assert futures == [a]
 
 
-def test_a_result_that_nobody_holds_is_forgotten(executor: ManualExecutor) -> None:
-    for future in submit(executor, MANY):
+def test_results_that_nobody_holds_are_forgotten(executor: ManualExecutor) -> None:
+    futures = submit(executor, MANY)
+    held = [weakref.ref(future) for future in futures]
+    for future in futures:
         executor.finish(future)
     executor.started.clear()
-    del future
-    assert len(executor._tracker._fresh) == 0
+    del futures, future
+    assert not any(reference() for reference in held)
+    for _ in range(MANY):
+        executor.finish(*submit(executor, 1))
+        executor.started.clear()
+    assert len(executor._tracker._fresh) < MANY
     assert executor._tracker.unfinished() == []
 
 

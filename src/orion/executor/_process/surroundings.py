@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # what the module signal wraps
 import contextlib
 import os
 import signal
@@ -11,6 +12,11 @@ from typing import Any
 
 from orion.executor._process.processes import children
 
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]  # as above
+
 __all__ = ["Surroundings"]
 
 _SIGNALS = [
@@ -18,9 +24,13 @@ _SIGNALS = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 ]
-# Without its wrapper, which makes enumerations, and would be what takes longest in here.
-_handler: Callable[[int], Any] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
-_LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE")
+# Without the wrappers of the module signal, which make enumerations, and would be what takes longest in here.
+_handler: Callable[[int], Any] = _signal.getsignal
+_LIMITS = [
+    getattr(resource, name)
+    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE")
+    if resource is not None
+]
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
@@ -72,8 +82,8 @@ class Surroundings:
     def _restore_signals(self) -> None:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-                signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            if _signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+                _signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if list(map(_handler, _SIGNALS)) != self._handlers:
             for number, handler in zip(_SIGNALS, self._handlers, strict=True):
                 if handler is not None:  # one that was not set by Python cannot be set by it
@@ -106,11 +116,7 @@ def _folder() -> str | None:
 
 
 def _limits() -> list[tuple[int, int]]:
-    try:
-        import resource
-    except ImportError:  # Windows has none
-        return []
-    return [resource.getrlimit(getattr(resource, name)) for name in _LIMITS]
+    return [resource.getrlimit(limit) for limit in _LIMITS]
 
 
 def _standard_files() -> list[tuple[int, int] | None]:
