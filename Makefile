@@ -10,7 +10,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons stress bench-pool lint format typecheck check guarantees pins clean
+.PHONY: help demo test test-engines test-pythons stress bench-pool lint format typecheck check guarantees pins clean
 .PHONY: with-examples with-dev with-bench
 
 help: ## list the targets
@@ -24,6 +24,9 @@ demo: with-examples ## tune a scikit-learn model that reads handwritten digits, 
 
 test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
 	$(RUN) pytest -n 2 $(ARGS)
+
+test-engines: with-dev ## run the tests that need servers or clusters on this machine, or take long
+	$(RUN) pytest -n 2 -m engines $(ARGS)
 
 test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
 	@for version in $(PYTHONS); do \

@@ -112,7 +112,7 @@ REFUSED = [
     (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "."], "is a folder"),
     (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "no/such/e.db"], "folder does not exist"),
     (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "/proc/e.db"], "/proc"),
-    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "mysql://host/db"], "SQLite"),
+    (["run", "-n", "e", "cli_objective.py:objective", *X, "--storage", "redis://host/db"], "sqlite:///FILE"),
     (["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "p.jpeg2"], "must end in"),
     (["run", "-n", "e", "cli_objective.py:objective", *X, "--plot", "no/p.png"], "folder does not exist"),
     (["run", "-n", "old", "cli_objective.py:objective", *X, "--storage", "old.db"], "another search space"),

@@ -7,11 +7,13 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orion.experiment import Experiment, StorageError
-from orion.experiment.storage import Database, sqlite_path
+from orion.experiment.storage import open_database
+from orion.experiment.storage.location import FileLocation, ServerLocation, parse_location
 
 NOBODY = 65534
 
@@ -24,26 +26,43 @@ NOBODY = 65534
         ("sqlite:///sub/a.db", "sub/a.db"),
         ("odd {name}?x=1%20.db", "odd {name}?x=1%20.db"),
         (Path("b.db"), "b.db"),
+        ("journal:///a.log/journal", "a.log/journal"),
+        ("a.journal", "a.journal"),
     ],
 )
 def test_paths_and_urls(location: str | Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert sqlite_path(location) == tmp_path / file
+    kind: Any = "journal" if "journal" in file else "sqlite"
+    assert parse_location(location) == FileLocation(kind, tmp_path / file)
 
 
 def test_an_absolute_url(tmp_path: Path) -> None:
-    assert sqlite_path(f"sqlite:///{tmp_path}/a.db") == tmp_path / "a.db"
+    assert parse_location(f"sqlite:///{tmp_path}/a.db") == FileLocation("sqlite", tmp_path / "a.db")
 
 
-@pytest.mark.parametrize("location", ["postgresql://host/db", "sqlite://", "sqlite:///:memory:", ":memory:", ""])
-def test_what_is_no_file_is_refused(location: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("postgresql://me@host/db", "postgresql"),
+        ("postgres://host/db", "postgresql"),
+        ("postgresql+psycopg2://host/db", "postgresql"),
+        ("mysql://host/db", "mysql"),
+        ("mariadb+pymysql://host/db", "mysql"),
+    ],
+)
+def test_servers(url: str, kind: Any) -> None:
+    assert parse_location(url) == ServerLocation(kind, url)
+
+
+@pytest.mark.parametrize("location", ["redis://host/db", "sqlite://", "sqlite:///:memory:", ":memory:", ""])
+def test_what_is_no_storage_is_refused(location: str) -> None:
     with pytest.raises(StorageError):
-        sqlite_path(location)
+        parse_location(location)
 
 
 def test_the_database_is_made_and_closed_without_a_trace(tmp_path: Path) -> None:
     before = sorted(os.listdir("/proc/self/fd"))
-    database = Database(tmp_path / "odd {name}?x=1%20.db", create=True)
+    database = open_database(tmp_path / "odd {name}?x=1%20.db", create=True)
     assert database.storage.get_all_studies() == []
     database.close()
     assert sorted(os.listdir("/proc/self/fd")) == before
@@ -51,7 +70,7 @@ def test_the_database_is_made_and_closed_without_a_trace(tmp_path: Path) -> None
 
 
 def test_a_commit_is_on_disk_and_readers_do_not_block(tmp_path: Path) -> None:
-    database = Database(tmp_path / "a.db", create=True)
+    database = open_database(tmp_path / "a.db", create=True)
     database.close()
     with sqlite3.connect(tmp_path / "a.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -107,18 +126,18 @@ def unprivileged() -> Iterator[Path]:
 
 
 def test_read_only_files_and_folders_are_refused(unprivileged: Path) -> None:
-    Database(unprivileged / "a.db", create=True).close()
+    open_database(unprivileged / "a.db", create=True).close()
     (unprivileged / "a.db").chmod(0o444)
     with pytest.raises(StorageError, match="readonly"):
-        Database(unprivileged / "a.db", create=True)
+        open_database(unprivileged / "a.db", create=True)
     unprivileged.chmod(0o555)
     with pytest.raises(StorageError, match="Permission denied"):
-        Database(unprivileged / "b.db", create=True)
+        open_database(unprivileged / "b.db", create=True)
 
 
 def test_a_folder_of_the_kernel_is_refused() -> None:
     with pytest.raises(StorageError, match="cannot make"):
-        Database("/proc/experiments.db", create=True)
+        open_database("/proc/experiments.db", create=True)
 
 
 def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:

@@ -21,13 +21,14 @@ from orion.experiment.objective import DefineByRun, as_objective
 from orion.experiment.progress import Progress, make_reporter
 from orion.experiment.provenance import fingerprint, provenance
 from orion.experiment.pruners import make_pruner
+from orion.experiment.records import load_result
 from orion.experiment.result import Direction, ExperimentResult
 from orion.experiment.runner import Runner
 from orion.experiment.samplers import Samplers
 from orion.experiment.schedule import Patience
 from orion.experiment.search_space import SearchSpace
-from orion.experiment.storage import DEFAULT_STORAGE, Database
-from orion.experiment.trials import Trials, load_result
+from orion.experiment.storage import DEFAULT_STORAGE, open_database
+from orion.experiment.trials import Trials
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -170,7 +171,7 @@ class Experiment:
                 engine = _engine(executor, n_workers, trial_timeout, task)
                 if owned:
                     stack.callback(engine.close)
-                database = Database(self.storage, create=True)
+                database = open_database(self.storage, create=True)
                 stack.callback(database.close)
                 desk = Desk()
                 stack.callback(desk.close)
@@ -230,7 +231,7 @@ class Experiment:
         StorageError
             If there is no such experiment yet, or the database cannot be read.
         """
-        database = Database(self.storage, create=False)
+        database = open_database(self.storage, create=False)
         try:
             return load_result(database, self.name)
         finally:

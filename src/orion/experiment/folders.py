@@ -13,21 +13,19 @@ from urllib.parse import quote
 from orion.experiment.attempt import NO_SPACE
 from orion.experiment.errors import DiskFull, StorageError
 from orion.experiment.output import STDERR, STDOUT, tail
+from orion.experiment.storage.location import ServerLocation, parse_location
 
 __all__ = ["TrialFolders", "default_root"]
 
-_SQLITE = "sqlite:///"
 _TAIL_LINES = 10
 
 
 def default_root(storage: str | os.PathLike[str]) -> Path:
     """Return where the folders of a storage's trials are: beside a file, else in the current folder."""
-    text = os.fspath(storage)
-    if text.startswith(_SQLITE):
-        text = text[len(_SQLITE) :]
-    elif "://" in text:
+    location = parse_location(storage)
+    if isinstance(location, ServerLocation):
         return Path("orion-trials").absolute()
-    return Path(text).absolute().with_suffix(".trials")
+    return location.path.with_suffix(".trials")
 
 
 class TrialFolders:

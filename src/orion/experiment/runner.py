@@ -249,6 +249,9 @@ class Runner:
                 self._progress.trial_retried(self._trials.tally, claim.number, _reason(verdict))
                 continue
             record = self._trials.record(claim, verdict, attempt)
+            if record is None:
+                self._progress.noted(f"trial {claim.number} was taken over by another driver: this result is dropped")
+                continue
             self._books.finish(record)
             self._patience.note(record)
             self._progress.trial_ended(self._trials.tally, record)

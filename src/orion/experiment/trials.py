@@ -1,48 +1,38 @@
 """The trials of one experiment in the database: claimed, recorded and taken back, in steps that a kill cannot split.
 
-A trial is one row of Optuna's study. Its claim, the user attribute ``orion:claim``, says which driver runs it and
-which attempt this is. Claims are written and judged under :meth:`DriverLock.exclusive`, so a
-running trial without one, or whose driver has ended, was left behind.
+A trial is one row of Optuna's study. Its claim, a user attribute, says which driver runs it and which attempt this is;
+a new trial is made with it. Claims are written and judged under the drivers' lock, so a running trial
+whose driver has ended was left behind. Every step may be done again: if the connection to the database is
+lost in the middle, it is.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import secrets
 import socket
-from dataclasses import asdict, dataclass
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from orion.experiment.errors import ExperimentMismatch, StorageError
+from orion.experiment.agreement import known_seed, open_study
+from orion.experiment.census import Census
+from orion.experiment.records import ATTEMPTS, CLAIM, CODE, FAILURE, as_record, as_result
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.samplers import Samplers
 from orion.experiment.schedule import Tally, may_start
 from orion.experiment.search_space import SearchSpace
 from orion.experiment.seeds import trial_seed
-from orion.experiment.storage import Database, quiet_optuna, storage_errors
+from orion.experiment.storage import Database
 from orion.experiment.verdicts import Completed, Failed, Pruned
 
-__all__ = ["Claim", "Trials", "load_result"]
-
-_ATTEMPTS = "orion:attempts"
-_CLAIM = "orion:claim"
-_CODE = "orion:code:"
-_FAILURE = "orion:failure"
-_SEED = "orion:seed"
-_SPACE = "orion:space"
-
-_STATES = {
-    TrialState.COMPLETE: "completed",
-    TrialState.FAIL: "failed",
-    TrialState.PRUNED: "pruned",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
+__all__ = ["Claim", "Trials"]
 
 
 @dataclass(frozen=True)
@@ -94,199 +84,175 @@ class Trials:
         pruner: BasePruner | None = None,
     ) -> None:
         self._database = database
+        self._storage = database.storage
         self._space = space
         self._samplers = samplers
-        self.tally = Tally()
-        """How many trials are in which state; other drivers' as of the last claim."""
         self.n_objectives = 1
-        with database.lock.exclusive(), storage_errors(database.path), quiet_optuna():
-            self._study = _open_study(database, name, direction)
-            self._study_id = database.storage.get_study_id_from_name(name)
-            self._check_space()
-            self._seed = self._known_seed() if seed is None else seed
+        with database.lock.exclusive(), database.errors(), database.durable():
+            self._study = open_study(database, name, space, direction)
+            self._study_id = self._storage.get_study_id_from_name(name)
+            self._seed = known_seed(self._study) if seed is None else seed
             if pruner is not None:
                 self._study.pruner = pruner
-            self._count()
+            self._census = Census(self._storage, self._study_id)
+            self._census.count()
+
+    @property
+    def tally(self) -> Tally:
+        """How many trials are in which state; other drivers' as of the last claim."""
+        return self._census.tally
 
     def take_back(self) -> int:
         """Queue the running trials that no living driver works on; return how many interrupted ones are queued now."""
-        interrupted = 0
-        with self._database.lock.exclusive(), storage_errors(self._database.path):
-            for trial in self._study.get_trials(deepcopy=False):
-                claim = trial.user_attrs.get(_CLAIM)
-                if trial.state is TrialState.RUNNING:
-                    if claim is None or not self._database.lock.is_alive(claim["driver"]):
-                        self._queue(trial.number)
-                        interrupted += 1
-                elif trial.state is TrialState.WAITING and claim is not None:
-                    interrupted += 1
-            self._count()
-        return interrupted
+        return self._database.attempt(self._take_back)
 
     def claim(self, max_trials: int) -> Claim | None:
         """Take a queued trial, or make a new one; ``None`` if there are, or will be, ``max_trials`` finished ones."""
-        with self._database.lock.exclusive(), storage_errors(self._database.path):
-            following = self._count()
-            if not may_start(self.tally, max_trials):
-                return None
-            self._study.sampler = self._samplers.for_trial(following)
-            trial = self._study.ask(self._space.distributions)
-            attributes = trial.user_attrs
-            attempt = attributes.get(_CLAIM, {}).get("attempt", 0) + 1
-            driver = {"driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid()}
-            trial.set_user_attr(_CLAIM, {**driver, "attempt": attempt})
-            self._moved("running", from_state="waiting" if self.tally.waiting else None)
-            seed = trial_seed(self._seed, trial.number)
-            return Claim(trial.number, trial.params, attempt, seed, attributes.get(_ATTEMPTS, []), trial)
+        return self._database.attempt(lambda: self._claim(max_trials))
 
-    def record(self, claim: Claim, end: Completed | Pruned | Failed, attempt: dict[str, Any]) -> TrialRecord:
-        """Write a trial's end to the database, with a record of its last attempt; return it as it is recorded."""
-        with storage_errors(self._database.path):
-            try:
-                self._set_attribute(claim.number, _ATTEMPTS, [*claim.history, attempt])
-                if isinstance(end, Completed):
-                    for key, value in end.attributes.items():
-                        self._set_attribute(claim.number, key, value)
-                    trial = self._study.tell(claim.number, end.values)
-                elif isinstance(end, Pruned):
-                    trial = self._study.tell(claim.number, state=TrialState.PRUNED)
-                else:
-                    self._set_attribute(claim.number, _FAILURE, attempt["failure"])
-                    trial = self._study.tell(claim.number, state=TrialState.FAIL)
-            except (ValueError, KeyError, UpdateFinishedTrialError) as error:
-                raise StorageError(
-                    f"trial {claim.number} was changed by something else while it ran: {error}"
-                ) from error
-        record = _as_record(trial)
-        self._moved(record.state, from_state="running")
+    def record(self, claim: Claim, end: Completed | Pruned | Failed, attempt: dict[str, Any]) -> TrialRecord | None:
+        """Write a trial's end to the database, with a record of its last attempt.
+
+        Returns
+        -------
+        TrialRecord or None
+            The trial as it is recorded now; ``None`` if the trial is another driver's now, which took this one for
+            dead: then nothing is recorded.
+        """
+        with self._database.durable():
+            record = self._database.attempt(lambda: self._record(claim, end, attempt))
+        if record is not None:
+            self._census.moved(record.state, from_state="running")
         return record
 
     def requeue(self, claim: Claim, attempt: dict[str, Any] | None = None) -> None:
         """Queue a trial again, with its number and parameters, and record how the attempt ended, if it has begun."""
-        with storage_errors(self._database.path):
-            if attempt is not None:
-                self._set_attribute(claim.number, _ATTEMPTS, [*claim.history, attempt])
-            self._queue(claim.number)
-        self._moved("waiting", from_state="running")
+        with self._database.durable():
+            self._database.attempt(lambda: self._requeue(claim, attempt))
 
     def note_code(self, name: str, record: dict[str, Any]) -> None:
         """Record with the experiment, under a name that its attempts give, what code runs them."""
-        with storage_errors(self._database.path):
-            if _CODE + name not in self._study.user_attrs:
-                self._study.set_user_attr(_CODE + name, record)
+        with self._database.errors():
+            if CODE + name not in self._study.user_attrs:
+                self._study.set_user_attr(CODE + name, record)
 
     def result(self) -> ExperimentResult:
         """Return all trials as they are recorded."""
-        with storage_errors(self._database.path):
-            return _as_result(self._study)
+        return self._database.attempt(lambda: as_result(self._study))
 
-    def _check_space(self) -> None:
-        recorded = self._study.user_attrs.get(_SPACE)
-        if recorded is None:
-            if any(trial.state is not TrialState.WAITING for trial in self._study.get_trials(deepcopy=False)):
-                raise ExperimentMismatch(
-                    f"{self._study.study_name!r} in {self._database.path} was not made by this program; "
-                    "choose another name"
-                )
-            # The space last: killed before it, the next run does both again.
-            if self._space.defaults:
-                self._study.enqueue_trial(self._space.defaults, skip_if_exists=True)
-            self._study.set_user_attr(_SPACE, self._space.record())
-            return
-        differences = self._space.differences(recorded)
-        if differences:
-            raise ExperimentMismatch(
-                f"experiment {self._study.study_name!r} in {self._database.path} has another search space "
-                f"({'; '.join(differences)}); choose another name, or the space it was made with"
-            )
+    def _take_back(self) -> int:
+        interrupted = 0
+        with self._database.lock.exclusive():
+            for trial in self._storage.get_all_trials(self._study_id, deepcopy=False):
+                claim = trial.user_attrs.get(CLAIM)
+                if trial.state is TrialState.RUNNING:
+                    if claim is None or not self._database.lock.is_alive(claim["driver"]):
+                        self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+                        interrupted += 1
+                elif trial.state is TrialState.WAITING and claim is not None:
+                    interrupted += 1
+            self._census.count()
+        return interrupted
 
-    def _known_seed(self) -> int:
-        """Return what the seeds of trials are derived from, where the user has given none: drawn once."""
-        seed = self._study.user_attrs.get(_SEED)
-        if seed is None:
-            seed = secrets.randbits(31)
-            self._study.set_user_attr(_SEED, seed)
-        return int(seed)
+    def _claim(self, max_trials: int) -> Claim | None:
+        with self._database.lock.exclusive():
+            self._census.count()
+            if not may_start(self.tally, max_trials):
+                return None
+            queued = self._census.queued
+            self._study.sampler = self._samplers.for_trial(self._census.size if queued is None else queued.number)
+            trial, attempt = self._begin(queued)
+            for name, distribution in self._space.distributions.items():
+                _suggest(trial, name, distribution)
+            self._census.moved("running", from_state=None if queued is None else "waiting")
+        seed = trial_seed(self._seed, trial.number)
+        history = [] if queued is None else queued.user_attrs.get(ATTEMPTS, [])
+        return Claim(trial.number, trial.params, attempt, seed, history, trial)
 
-    def _queue(self, number: int) -> None:
-        self._database.storage.set_trial_state_values(self._trial_id(number), TrialState.WAITING)
+    def _begin(self, queued: FrozenTrial | None) -> tuple[optuna.Trial, int]:
+        """Make a trial that runs and is ours, from a queued one or a new one, as ``study.ask`` does."""
+        self._study._thread_local.cached_all_trials = None
+        attempt = 1 if queued is None else queued.user_attrs.get(CLAIM, {}).get("attempt", 0) + 1
+        claim = {
+            "driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid(), "attempt": attempt
+        }  # fmt: skip
+        if queued is None:
+            running = create_trial(state=TrialState.RUNNING, user_attrs={CLAIM: claim})
+            trial_id = self._storage.create_new_trial(self._study_id, running)
+        else:
+            trial_id = queued._trial_id
+            self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+            self._storage.set_trial_user_attr(trial_id, CLAIM, claim)
+        return optuna.Trial(self._study, trial_id), attempt
 
-    def _set_attribute(self, number: int, key: str, value: Any) -> None:
-        self._database.storage.set_trial_user_attr(self._trial_id(number), key, value)
+    def _record(self, claim: Claim, end: Completed | Pruned | Failed, attempt: dict[str, Any]) -> TrialRecord | None:
+        trial_id = claim.trial._trial_id
+        with self._database.lock.exclusive():
+            trial = self._own(claim)
+            if trial is None:
+                return None
+            if trial.state.is_finished():  # it was recorded, and the connection was lost before that was heard
+                return as_record(trial)
+            attributes: dict[str, Any] = {ATTEMPTS: [*claim.history, attempt]}
+            if isinstance(end, Completed):
+                attributes |= end.attributes
+            elif isinstance(end, Failed):
+                attributes[FAILURE] = attempt["failure"]
+            for key, value in attributes.items():
+                self._storage.set_trial_user_attr(trial_id, key, value)
+            finished = self._finish(trial, end)
+        finished.user_attrs = {**trial.user_attrs, **attributes}
+        return as_record(finished)
 
-    def _trial_id(self, number: int) -> int:
-        return self._database.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-
-    def _count(self) -> int:
-        """Count the trials in the database; return the number of the next one: the first queued, or a new one."""
-        counts = dict.fromkeys(_STATES.values(), 0)
-        trials = self._study.get_trials(deepcopy=False)
-        following = len(trials)
-        for trial in trials:
-            counts[_STATES[trial.state]] += 1
-            if trial.state is TrialState.WAITING:
-                following = min(following, trial.number)
-        self.tally = Tally(**counts)
-        return following
-
-    def _moved(self, to_state: str, *, from_state: str | None) -> None:
-        """Keep the tally up to date without reading all trials again."""
-        counts = asdict(self.tally)
-        counts[to_state] += 1
-        if from_state is not None:
-            counts[from_state] -= 1
-        self.tally = Tally(**counts)
-
-
-def load_result(database: Database, name: str) -> ExperimentResult:
-    """Return the recorded trials of an experiment.
-
-    Raises
-    ------
-    StorageError
-        If there is none of that name; the message lists those that there are.
-    """
-    with storage_errors(database.path):
+    def _finish(self, trial: FrozenTrial, end: Completed | Pruned | Failed) -> FrozenTrial:
+        """Set a trial's last state, as ``study.tell`` does, and return the trial with it."""
+        values: list[float] | None
+        if isinstance(end, Completed):
+            state, values = TrialState.COMPLETE, list(end.values)
+        elif isinstance(end, Pruned):
+            state, values = TrialState.PRUNED, _last_value(trial)
+        else:
+            state, values = TrialState.FAIL, None
+        self._study._thread_local.cached_all_trials = None
         try:
-            return _as_result(optuna.load_study(study_name=name, storage=database.storage))
-        except KeyError:
-            names = optuna.get_all_study_names(database.storage)
-            known = ", ".join(names) or "none"
-            raise StorageError(f"{database.path} has no experiment {name!r}; it has {known}") from None
+            self._study.sampler.after_trial(self._study, trial, state, values)
+        finally:
+            self._storage.set_trial_state_values(trial._trial_id, state, values)
+        finished = copy(trial)  # to read it once more would cost as much as to write it
+        finished.state, finished.values, finished.datetime_complete = state, values, datetime.now()
+        return finished
+
+    def _requeue(self, claim: Claim, attempt: dict[str, Any] | None) -> None:
+        trial_id = claim.trial._trial_id
+        with self._database.lock.exclusive():
+            trial = self._own(claim)
+            if trial is None or trial.state is not TrialState.RUNNING:
+                return
+            if attempt is not None:
+                self._storage.set_trial_user_attr(trial_id, ATTEMPTS, [*claim.history, attempt])
+            self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+            self._census.moved("waiting", from_state="running")
+
+    def _own(self, claim: Claim) -> FrozenTrial | None:
+        """Return a trial that was claimed as it is now; ``None`` if another driver has taken it since."""
+        trial = self._storage.get_trial(claim.trial._trial_id)
+        last = trial.user_attrs.get(CLAIM, {})
+        ours = (last.get("driver"), last.get("attempt")) == (self._database.lock.driver, claim.attempt)
+        return trial if ours and trial.state is not TrialState.WAITING else None
 
 
-def _open_study(database: Database, name: str, direction: Direction) -> optuna.Study:
-    try:
-        return optuna.create_study(storage=database.storage, study_name=name, direction=direction)
-    except DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=database.storage)
-    recorded = study.direction.name.lower()
-    if recorded != direction:
-        raise ExperimentMismatch(
-            f"experiment {name!r} in {database.path} is to {recorded} its objective, not to {direction} it; "
-            "choose another name"
-        )
-    return study
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+    if isinstance(distribution, FloatDistribution):
+        trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    elif isinstance(distribution, IntDistribution):
+        trial.suggest_int(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    else:
+        assert isinstance(distribution, CategoricalDistribution)
+        trial.suggest_categorical(name, distribution.choices)
 
 
-def _as_result(study: optuna.Study) -> ExperimentResult:
-    direction: Direction = "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
-    return ExperimentResult(study.study_name, direction, tuple(map(_as_record, study.get_trials(deepcopy=False))))
-
-
-def _as_record(trial: FrozenTrial) -> TrialRecord:
-    state = _STATES[trial.state]
-    values = tuple(trial.values) if state == "completed" and trial.values is not None else None
-    return TrialRecord(
-        number=trial.number,
-        state=state,
-        parameters=trial.params,
-        value=values[0] if values is not None and len(values) == 1 else None,
-        attributes={key: value for key, value in trial.user_attrs.items() if not key.startswith("orion:")},
-        failure=trial.user_attrs.get(_FAILURE) if state == "failed" else None,
-        attempt=trial.user_attrs.get(_CLAIM, {}).get("attempt", 1),
-        seconds=trial.duration.total_seconds() if trial.duration is not None else None,
-        values=values,
-        intermediate=trial.intermediate_values,
-        attempts=tuple(trial.user_attrs.get(_ATTEMPTS, ())),
-    )
+def _last_value(trial: FrozenTrial) -> list[float] | None:
+    """Return what the value of a pruned trial is, for samplers that learn from it."""
+    step = trial.last_step
+    value = math.nan if step is None else trial.intermediate_values[step]
+    return None if math.isnan(value) else [value]

@@ -12,10 +12,10 @@ __all__ = ["show"]
 @click.option("--storage", default="experiments.db", show_default=True, help="The SQLite file it is recorded in.")
 def show(name: str, storage: str) -> None:
     """Show all trials of an experiment, with the reasons of those that failed."""
-    from orion.experiment.storage import Database
-    from orion.experiment.trials import load_result
+    from orion.experiment.records import load_result
+    from orion.experiment.storage import open_database
 
-    database = Database(storage, create=False)
+    database = open_database(storage, create=False)
     try:
         result = load_result(database, name)
     finally:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from orion.experiment import StorageError
-from orion.experiment.claims import DriverLock
+from orion.experiment.storage.file_locks import FileLocks
 
 OTHER_DRIVER = """
 import sys
 from pathlib import Path
-from orion.experiment.claims import DriverLock
-lock = DriverLock(Path(sys.argv[1]))
+from orion.experiment.storage.file_locks import FileLocks
+lock = FileLocks(Path(sys.argv[1]))
 print(lock.driver, flush=True)
 for line in sys.stdin:
     if line == "exclusive\\n":
@@ -50,7 +50,7 @@ def read(driver: subprocess.Popen[str]) -> str:
 
 def test_a_driver_is_alive_until_its_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "db.lock"
-    lock = DriverLock(path)
+    lock = FileLocks(path)
     with other_driver(path) as process:
         other = int(read(process))
         with lock.exclusive():
@@ -66,7 +66,7 @@ def test_a_driver_is_alive_until_its_process_is_killed(tmp_path: Path) -> None:
 
 def test_a_driver_ends_with_its_run_and_not_only_with_its_process(tmp_path: Path) -> None:
     path = tmp_path / "db.lock"
-    first, second = DriverLock(path), DriverLock(path)
+    first, second = FileLocks(path), FileLocks(path)
     with other_driver(path) as process:
         read(process)
         assert second.is_alive(first.driver)
@@ -81,7 +81,7 @@ def test_a_driver_ends_with_its_run_and_not_only_with_its_process(tmp_path: Path
 
 def test_one_process_at_a_time_is_exclusive(tmp_path: Path) -> None:
     path = tmp_path / "db.lock"
-    lock = DriverLock(path)
+    lock = FileLocks(path)
     entered = threading.Event()
 
     def enter() -> None:
@@ -103,4 +103,4 @@ def test_one_process_at_a_time_is_exclusive(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot make or lock"):
-        DriverLock(tmp_path / "missing" / "db.lock")
+        FileLocks(tmp_path / "missing" / "db.lock")

@@ -3,7 +3,8 @@
 Every running driver holds a lock on one byte, of its own choice, in a file beside the database. The kernel gives the
 lock up when the process ends, however it ends, so a driver is alive exactly as long as its byte is locked: process
 numbers, which are used again and differ between containers, are not involved. Byte 0 is the lock under which trials
-are claimed and taken back. SQLite relies on the same kind of lock, so wherever the database works, this does.
+are claimed and taken back, and another byte the one under which a journal is written. SQLite relies on the same kind
+of lock, so wherever the database works, this does.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from orion.experiment.errors import StorageError
 
-__all__ = ["DriverLock"]
+__all__ = ["FileLocks"]
 
+_CLAIMING = 0
+_WRITING = 1 << 60  # past all drivers' bytes
 _opening = threading.Lock()
 _files: dict[tuple[int, str], _LockFile] = {}
 
@@ -30,11 +33,12 @@ class _LockFile:
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self.mutex = threading.Lock()
+        # Locks of one process never conflict: its threads exclude one another by these.
+        self.mutexes = {_CLAIMING: threading.Lock(), _WRITING: threading.Lock()}
         self.drivers: set[int] = set()  # of this process, whose own locks never conflict
 
 
-class DriverLock:
+class FileLocks:
     """A running driver's mark of life, and the lock under which it claims trials.
 
     Parameters
@@ -74,15 +78,22 @@ class DriverLock:
                 os.close(self._file.descriptor)  # which gives up its locks too
                 del _files[self._key]
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Hold the lock under which trials are claimed; waits for other drivers."""
-        with self._file.mutex:
-            fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX, 1, 0)
+        return self._held(_CLAIMING)
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold the lock under which a journal is written; waits for other drivers."""
+        return self._held(_WRITING)
+
+    @contextmanager
+    def _held(self, byte: int) -> Iterator[None]:
+        with self._file.mutexes[byte]:
+            fcntl.lockf(self._file.descriptor, fcntl.LOCK_EX, 1, byte)
             try:
                 yield
             finally:
-                fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, 0)
+                fcntl.lockf(self._file.descriptor, fcntl.LOCK_UN, 1, byte)
 
     def is_alive(self, driver: int) -> bool:
         """Return whether a driver still runs; call it within :meth:`exclusive`."""

@@ -1,0 +1,74 @@
+"""How trials are written in Optuna's study, and reading them.
+
+What is ours stands in user attributes whose names begin with ``orion:``.
+"""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from orion.experiment.errors import StorageError
+from orion.experiment.result import Direction, ExperimentResult, TrialRecord
+from orion.experiment.storage import Database
+
+__all__ = ["ATTEMPTS", "CLAIM", "CODE", "FAILURE", "SEED", "SPACE", "STATES", "as_record", "as_result", "load_result"]
+
+# Of a trial:
+ATTEMPTS = "orion:attempts"  # the records of its attempts that have ended
+CLAIM = "orion:claim"  # who runs it, or did last, and which attempt that is
+FAILURE = "orion:failure"
+# Of the study:
+CODE = "orion:code:"  # and a name: what code has run its trials
+SEED = "orion:seed"
+SPACE = "orion:space"
+
+STATES = {
+    TrialState.COMPLETE: "completed",
+    TrialState.FAIL: "failed",
+    TrialState.PRUNED: "pruned",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def load_result(database: Database, name: str) -> ExperimentResult:
+    """Return the recorded trials of an experiment.
+
+    Raises
+    ------
+    StorageError
+        If there is none of that name; the message lists those that there are.
+    """
+    with database.errors():
+        try:
+            return as_result(optuna.load_study(study_name=name, storage=database.storage))
+        except KeyError:
+            names = optuna.get_all_study_names(database.storage)
+            known = ", ".join(names) or "none"
+            raise StorageError(f"{database.name} has no experiment {name!r}; it has {known}") from None
+
+
+def as_result(study: optuna.Study) -> ExperimentResult:
+    """Return the trials of a study."""
+    direction: Direction = "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
+    return ExperimentResult(study.study_name, direction, tuple(map(as_record, study.get_trials(deepcopy=False))))
+
+
+def as_record(trial: FrozenTrial) -> TrialRecord:
+    """Return one trial."""
+    state = STATES[trial.state]
+    values = tuple(trial.values) if state == "completed" and trial.values is not None else None
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        parameters=trial.params,
+        value=values[0] if values is not None and len(values) == 1 else None,
+        attributes={key: value for key, value in trial.user_attrs.items() if not key.startswith("orion:")},
+        failure=trial.user_attrs.get(FAILURE) if state == "failed" else None,
+        attempt=trial.user_attrs.get(CLAIM, {}).get("attempt", 1),
+        seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+        values=values,
+        intermediate=trial.intermediate_values,
+        attempts=tuple(trial.user_attrs.get(ATTEMPTS, ())),
+    )
