@@ -11,12 +11,12 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from orion.experiment.errors import CommandFailed, DiskFull, TrialPruned
+from orion.experiment.gpus import Share, held
 from orion.experiment.line.caller import Caller, TrialOver
 from orion.experiment.output import captured
 from orion.experiment.peak_memory import PeakMemory
@@ -44,11 +44,13 @@ class Assignment:
     n_objectives
         How many numbers the objective returns.
     address
-        Where the driver answers questions.
+        Where the driver answers questions; empty if nobody does.
     folder
         The attempt's own; ``None`` if nothing is to be kept.
     in_driver
         Whether it runs in the driver's process, and whether in its very thread.
+    gpus
+        Those that it has for itself.
     """
 
     experiment: str
@@ -61,6 +63,7 @@ class Assignment:
     folder: str | None = None
     in_driver: bool = False
     in_drivers_thread: bool = False
+    gpus: tuple[Share, ...] = ()
 
     @property
     def key(self) -> str:
@@ -85,12 +88,18 @@ class Attempt:
         TrialPruned
             If the trial is to end here.
         """
-        if self.caller.ask("report_and_judge", value=value, step=step):
+        if self.assignment.address and self.caller.ask("report_and_judge", value=value, step=step):
             raise TrialPruned(f"trial {self.assignment.number} was pruned at step {step}, with the value {value}")
 
 
-Objective: TypeAlias = Callable[[Attempt], Measured]
-"""Runs an attempt and returns the objective values and what to record with them."""
+class Objective(Protocol):
+    """What runs an attempt."""
+
+    def __call__(self, attempt: Attempt, /) -> Measured:
+        """Run the attempt and return the objective values and what to record with them."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is recorded of the objective."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,7 @@ def carry_out(objective: Objective, assignment: Assignment) -> Ended:
     attributes: dict[str, Any] = {}
     failure = None
     try:
-        with captured(assignment), current_attempt(attempt):
+        with held(assignment.gpus), captured(assignment), current_attempt(attempt):
             values, attributes = objective(attempt)
     except (KeyboardInterrupt, TrialOver):
         raise

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
-from orion.executor import BaseExecutor, ExecutorError, create_executor
+from orion.executor import BaseExecutor
 from orion.experiment.attempt import Objective
 from orion.experiment.bookkeeping import Bookkeeping
-from orion.experiment.commands import Command
+from orion.experiment.engine import Engine
 from orion.experiment.errors import ArgumentError, ExperimentError, ExperimentInterrupted, StorageError
 from orion.experiment.failures import Retries
 from orion.experiment.folders import TrialFolders, default_root
@@ -103,6 +103,8 @@ class Experiment:
         retries: Mapping[str, int] | None = None,
         pruner: str | BasePruner | None = None,
         drain: bool = False,
+        gpus_per_trial: float | None = None,
+        gpus: Sequence[int | str] | None = None,
         folder: str | os.PathLike[str] | None = None,
         progress: bool = True,
     ) -> ExperimentResult:
@@ -143,6 +145,11 @@ class Experiment:
             Optuna pruner. By default none does, and for a function of an Optuna trial Optuna's own default.
         drain
             Let running trials finish on Ctrl-C or SIGTERM; only the second one stops them.
+        gpus_per_trial
+            How many GPUs each trial has for itself, or which part of one: 1, 2 or 0.5, say. Several drivers on a
+            machine never give out the same.
+        gpus
+            Which GPUs there are, by the names that ``CUDA_VISIBLE_DEVICES`` takes; by default all that are visible.
         folder
             Where the trials' folders are; by default beside the database: ``experiments.trials``.
         progress
@@ -167,16 +174,16 @@ class Experiment:
         judge = make_pruner(pruner)
         with Interrupts.taken(drain=drain) as interrupts, ExitStack() as stack:
             with interrupts.held():
-                owned = not isinstance(executor, BaseExecutor)
-                engine = _engine(executor, n_workers, trial_timeout, task)
-                if owned:
-                    stack.callback(engine.close)
+                engine = Engine(
+                    executor, n_workers, task, trial_timeout=trial_timeout, gpus_per_trial=gpus_per_trial, gpus=gpus
+                )
+                stack.callback(engine.close)
                 database = open_database(self.storage, create=True)
                 stack.callback(database.close)
                 desk = Desk()
                 stack.callback(desk.close)
-                if owned:  # before the database: while our mark of life stands, no other driver takes our trials
-                    stack.callback(engine.close)
+                # Before the database: while our mark of life stands, no other driver takes our trials.
+                stack.callback(engine.close)
             trials = Trials(
                 database, self.name, self._space, self._samplers, self.direction, seed=self._seed, pruner=judge
             )
@@ -193,20 +200,22 @@ class Experiment:
                 limits=limits,
                 retries=budget,
                 patience=Patience(patience, found.trials, self.direction),
-                books=self._books(trials, folder, executor),
+                books=self._books(trials, folder, engine.name, task),
                 desk=desk,
                 progress=standing,
                 interrupts=interrupts,
             )
+            stack.callback(runner.give_back)
+            stack.callback(engine.close)  # before: the GPUs are given back when nothing has them any more
             try:
                 runner.run()
             except KeyboardInterrupt:
                 with interrupts.held():
-                    requeued = runner.stop(engine.close if owned else None)
+                    requeued = runner.stop(engine.close if engine.owned else None)
                 raise ExperimentInterrupted(trials.tally.done, max_trials, requeued) from None
             except ExperimentError:
                 with interrupts.held(), suppress(StorageError):  # the database may be what has failed
-                    runner.stop(engine.close if owned else None)
+                    runner.stop(engine.close if engine.owned else None)
                 raise
             except BaseException:
                 runner.abandon()
@@ -214,14 +223,14 @@ class Experiment:
             return trials.result()
 
     def _books(
-        self, trials: Trials, folder: str | os.PathLike[str] | None, executor: str | BaseExecutor
+        self, trials: Trials, folder: str | os.PathLike[str] | None, engine: str, objective: Objective
     ) -> Bookkeeping:
         """Return what writes down attempts, after recording what code they run."""
-        code = provenance()
+        code = {**provenance(), "objective": objective.describe()}
         name = fingerprint(code)
         trials.note_code(name, code)
         folders = TrialFolders(default_root(self.storage) if folder is None else folder, self.name)
-        return Bookkeeping(folders, executor if isinstance(executor, str) else type(executor).__name__, name)
+        return Bookkeeping(folders, engine, name)
 
     def result(self) -> ExperimentResult:
         """Return what is recorded of this experiment.
@@ -236,34 +245,3 @@ class Experiment:
             return load_result(database, self.name)
         finally:
             database.close()
-
-
-def _engine(executor: str | BaseExecutor, n_workers: int, trial_timeout: float | None, task: Objective) -> BaseExecutor:
-    """Return the executor to use, after checking that it can do what is asked."""
-    if isinstance(executor, BaseExecutor):
-        if n_workers != -1:
-            raise ArgumentError("n_workers goes with the name of an engine; an executor has its workers already")
-        engine = executor
-    else:
-        try:
-            engine = create_executor(executor, n_workers=n_workers)
-        except (ExecutorError, ValueError, TypeError) as error:
-            raise ArgumentError(str(error)) from error
-    try:
-        engine.options(timeout=trial_timeout)
-        if isinstance(task, Command):
-            _check_can_stop(engine)
-    except (ExecutorError, ArgumentError) as error:
-        if engine is not executor:
-            engine.close()
-        raise ArgumentError(str(error)) from error
-    return engine
-
-
-def _check_can_stop(engine: BaseExecutor) -> None:
-    """Refuse an engine whose commands would outlive it; in the driver's own thread they end with the driver's wait."""
-    if "cancel_running" in engine.limitations and "background" not in engine.limitations:
-        raise ArgumentError(
-            f"a command needs an engine that can stop it, and {type(engine).__name__} cannot: "
-            f"{engine.limitations['cancel_running']}"
-        )

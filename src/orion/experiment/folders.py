@@ -68,6 +68,14 @@ class TrialFolders:
             _write(folder.parent / "parameters.json", parameters)
         return folder
 
+    def begin_rerun(self, number: int) -> Path:
+        """Make the folder of one more time that a trial is run for trying."""
+        number_of_times = sum(1 for _ in self.trial(number).glob("rerun-*")) + 1
+        folder = self.trial(number) / f"rerun-{number_of_times}"
+        with _errors(folder):
+            folder.mkdir(parents=True)
+        return folder
+
     def end(self, number: int, attempt: int, record: Mapping[str, Any]) -> None:
         """Write down how an attempt ended."""
         folder = self.attempt(number, attempt)

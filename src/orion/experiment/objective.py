@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,10 @@ class FunctionObjective:
         extra = {_SEED: assignment.seed} if self.takes_seed else {}
         return measured(self.function(**assignment.parameters, **extra), assignment.n_objectives)
 
+    def describe(self) -> dict[str, Any]:
+        """Return where the function is."""
+        return _described(self.function)
+
 
 @dataclass(frozen=True)
 class DefineByRun:
@@ -47,10 +52,12 @@ class DefineByRun:
 
     def __call__(self, attempt: Attempt) -> Measured:
         """Call the function with a stand-in for the trial, and return what its result stands for."""
-        from orion.experiment.line.proxy import TrialProxy
-
         assignment = attempt.assignment
-        return measured(self.function(TrialProxy(attempt.caller, assignment.number)), assignment.n_objectives)
+        return measured(self.function(_trial(attempt)), assignment.n_objectives)
+
+    def describe(self) -> dict[str, Any]:
+        """Return where the function is."""
+        return {**_described(self.function), "define_by_run": True}
 
 
 def as_objective(function: Callable[..., Any], parameters: Mapping[str, object]) -> Objective:
@@ -89,6 +96,26 @@ def as_objective(function: Callable[..., Any], parameters: Mapping[str, object])
     shown = f"the parameters of the space ({', '.join(parameters)})"
     _bind(signature, name, shown, **dict.fromkeys([*parameters, *[_SEED] * seeded]))
     return FunctionObjective(function, seeded)
+
+
+def _trial(attempt: Attempt) -> Any:
+    assignment = attempt.assignment
+    if assignment.address:
+        from orion.experiment.line.proxy import TrialProxy
+
+        return TrialProxy(attempt.caller, assignment.number)
+    from optuna.trial import FixedTrial
+
+    return FixedTrial(assignment.parameters, assignment.number)
+
+
+def _described(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        file = inspect.getsourcefile(function)
+    except TypeError:  # a callable object, say
+        file = None
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return {"function": name, "file": None if file is None else os.path.abspath(file)}
 
 
 def _bind(signature: inspect.Signature, name: str, what: str, *args: object, **kwargs: object) -> None:

@@ -11,7 +11,6 @@ from optuna.pruners import (
     NopPruner,
     PercentilePruner,
     SuccessiveHalvingPruner,
-    WilcoxonPruner,
 )
 
 from orion.experiment.errors import ArgumentError
@@ -24,7 +23,6 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
     "percentile": lambda: PercentilePruner(25.0),
     "halving": SuccessiveHalvingPruner,
     "hyperband": HyperbandPruner,
-    "wilcoxon": WilcoxonPruner,
 }
 
 

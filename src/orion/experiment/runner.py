@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from orion.executor import AsyncException, AsyncResult, BaseExecutor, ExecutorClosed, ExecutorError, Future
+from orion.executor import AsyncException, AsyncResult, ExecutorClosed, ExecutorError, Future
 from orion.experiment.attempt import Assignment, Objective, carry_out
 from orion.experiment.bookkeeping import Bookkeeping
-from orion.experiment.errors import DiskFull, ExperimentError, TooManyFailures
+from orion.experiment.engine import Engine
+from orion.experiment.errors import DiskFull, ExperimentError, StorageError, TooManyFailures
 from orion.experiment.failures import Retries
+from orion.experiment.gpus import Lease
 from orion.experiment.interrupts import Interrupts
 from orion.experiment.limits import Deadline, Limits
 from orion.experiment.line.conversation import Conversation
@@ -24,6 +27,8 @@ from orion.experiment.verdicts import Failed, Stopped, judge
 
 __all__ = ["Runner"]
 
+_GPU_INTERVAL_S = 0.5
+
 
 class Runner:
     """Run trials until there are enough finished ones, or until another limit is reached.
@@ -32,7 +37,7 @@ class Runner:
     ----------
     trials
         The experiment's trials.
-    executor
+    engine
         Where the objective runs.
     objective
         What to run.
@@ -51,7 +56,7 @@ class Runner:
     def __init__(
         self,
         trials: Trials,
-        executor: BaseExecutor,
+        engine: Engine,
         objective: Objective,
         *,
         limits: Limits,
@@ -63,7 +68,8 @@ class Runner:
         interrupts: Interrupts,
     ) -> None:
         self._trials = trials
-        self._executor = executor
+        self._executor = engine.executor
+        self._engine = engine
         self._objective = objective
         self._limits = limits
         self._retries = retries
@@ -73,10 +79,11 @@ class Runner:
         self._progress = progress
         self._interrupts = interrupts
         self._deadline = Deadline(limits.timeout)
-        self._options: dict[str, Any] = {} if limits.trial_timeout is None else {"timeout": limits.trial_timeout}
-        self._in_driver = "worker_death" in executor.limitations
-        self._in_drivers_thread = "background" in executor.limitations
+        self._in_driver = "worker_death" in self._executor.limitations
+        self._in_drivers_thread = "background" in self._executor.limitations
         self._running: dict[Future[Any], Claim] = {}
+        self._leases: dict[int, Lease] = {}  # of running trials, by their numbers
+        self._lacks_gpus = False
         self._failures: list[str] = []  # of this run: what each is grouped by
         self._ending = ""  # why nothing new starts, if nothing does
         self._requeued = 0
@@ -98,6 +105,10 @@ class Runner:
                 if not pending and not self._ending:
                     self._trials.take_back()  # a driver beside this one may have been killed meanwhile
                     pending += self._fill()
+            if not pending and self._lacks_gpus:
+                time.sleep(_GPU_INTERVAL_S)  # others have them all, and nothing tells when they are done
+                if not self._deadline.passed():
+                    continue
             if not pending:
                 break
             try:
@@ -142,6 +153,12 @@ class Runner:
         for future in self._running:
             future.cancel()
 
+    def give_back(self) -> None:
+        """Give back all GPUs; call it when nothing runs any more."""
+        for lease in self._leases.values():
+            lease.release()
+        self._leases.clear()
+
     def _wait(self, pending: list[Future[Any]]) -> list[AsyncResult[Any] | AsyncException[Any]]:
         """Wait until a trial ends, the time is over, or a signal comes."""
         # In the driver's own thread the objective would be hit by a signal that is to let it finish.
@@ -171,14 +188,34 @@ class Runner:
             if self._patience.exhausted():
                 self._end(f"no better trial among the last {self._patience.limit}")
                 break
+            lease = self._lease()
+            if self._lacks_gpus:
+                break
             claim = self._trials.claim(self._progress.max_trials)
             if claim is None:
+                self._release(lease)
                 break
+            if lease is not None:
+                self._leases[claim.number] = lease
             future = self._submit(claim)
             self._running[future] = claim
             started.append(future)
             self._progress.trial_started(self._trials.tally, claim.number, claim.attempt, claim.parameters)
         return started
+
+    def _lease(self) -> Lease | None:
+        """Take the GPUs of one more trial, if trials have any."""
+        if self._engine.leases is None:
+            return None
+        lease = self._engine.leases.take()
+        if lease is None and not self._lacks_gpus and not self._running:
+            self._progress.noted("waiting for a GPU: other drivers have them all")
+        self._lacks_gpus = lease is None
+        return lease
+
+    def _release(self, lease: Lease | None) -> None:
+        if lease is not None and self._engine.leases is not None:
+            self._engine.leases.release(lease)
 
     def _end(self, why: str) -> None:
         """Start nothing new; what runs may finish."""
@@ -189,12 +226,12 @@ class Runner:
     def _submit(self, claim: Claim) -> Future[Any]:
         try:
             assignment = self._assignment(claim)
-            view = self._executor.options(name=f"trial {claim.number}", **self._options)
+            view = self._executor.options(name=f"trial {claim.number}", **self._engine.options)
             future = view.submit(carry_out, self._objective, assignment)
         except ExecutorError as error:
             self._requeue(claim)
             raise ExperimentError(f"trial {claim.number} cannot be started: {error}") from error
-        except DiskFull:
+        except StorageError:
             self._requeue(claim)
             raise
         self._desk.admit(assignment.key, self._conversation(claim))
@@ -212,6 +249,7 @@ class Runner:
             folder=self._books.begin(claim),
             in_driver=self._in_driver,
             in_drivers_thread=self._in_drivers_thread,
+            gpus=self._leases[claim.number].shares if claim.number in self._leases else (),
         )
 
     def _conversation(self, claim: Claim) -> Conversation:
@@ -232,7 +270,7 @@ class Runner:
         problem: ExperimentError | None = None
         for end in ends:
             claim = self._running.pop(end.future)
-            self._desk.dismiss(f"trial {claim.number}, attempt {claim.attempt}")
+            self._part_with(claim)
             if isinstance(end, AsyncException) and isinstance(end.exception, DiskFull):
                 self._requeue(claim)
                 problem = end.exception
@@ -284,9 +322,14 @@ class Runner:
         return False
 
     def _requeue(self, claim: Claim) -> None:
-        self._desk.dismiss(f"trial {claim.number}, attempt {claim.attempt}")
+        self._part_with(claim)
         self._trials.requeue(claim)
         self._requeued += 1
+
+    def _part_with(self, claim: Claim) -> None:
+        """Answer a trial no longer, and give back its GPUs: what had them is gone."""
+        self._desk.dismiss(f"trial {claim.number}, attempt {claim.attempt}")
+        self._release(self._leases.pop(claim.number, None))
 
 
 def _reason(verdict: Failed) -> str:

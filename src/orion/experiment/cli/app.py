@@ -8,6 +8,8 @@ import sys
 import click
 
 from orion.executor.errors import ExecutorError
+from orion.experiment.cli.logs import logs
+from orion.experiment.cli.rerun import rerun
 from orion.experiment.cli.run import run
 from orion.experiment.cli.show import show
 from orion.experiment.errors import ExperimentError, ExperimentInterrupted
@@ -24,6 +26,8 @@ def app() -> None:
 
 
 app.add_command(run)
+app.add_command(logs)
+app.add_command(rerun)
 app.add_command(show)
 
 

@@ -25,6 +25,8 @@ class Policy:
     retries: dict[str, int]
     pruner: str | None
     drain: bool
+    gpus_per_trial: float | None
+    gpus: list[str] | None
     folder: str | None
 
 
@@ -45,6 +47,10 @@ _OPTIONS = [
     ),
     click.option("--pruner", help="What ends trials early by their reported values: median, hyperband, halving, …"),
     click.option("--drain", is_flag=True, help="On Ctrl-C let running trials finish; the second one stops them."),
+    click.option(
+        "--gpus-per-trial", type=float, metavar="N", help="GPUs that each trial has for itself: 1, 2, or 0.5."
+    ),
+    click.option("--gpus", metavar="0,1,…", help="Which GPUs there are. [default: all that are visible]"),
     click.option("--folder", metavar="FOLDER", help="Where the trials' folders are. [default: beside the storage]"),
 ]
 
@@ -53,12 +59,13 @@ def policy_options(function: F) -> F:
     """Add the options to a command, which receives them as ``policy``."""
 
     @functools.wraps(function)
-    def command(*, fail_fast: bool, retries: tuple[str, ...], **options: Any) -> Any:
+    def command(*, fail_fast: bool, retries: tuple[str, ...], gpus: str | None, **options: Any) -> Any:
         names = {field.name for field in fields(Policy)} & options.keys()
         values = {name: options.pop(name) for name in names}
         if fail_fast:
             values["max_broken"] = 1
-        return function(policy=Policy(retries=_parse_retries(retries), **values), **options)
+        devices = None if gpus is None else [name.strip() for name in gpus.split(",") if name.strip()]
+        return function(policy=Policy(retries=_parse_retries(retries), gpus=devices, **values), **options)
 
     for option in reversed(_OPTIONS):
         command = option(command)

@@ -59,6 +59,7 @@ class Command:
             raise ObjectiveError("the command is empty")
         self.arguments = tuple(arguments)
         self.metric = metric
+        self._given = dict(space or {})
         self._pattern: re.Pattern[str] | None = None if metric is None else compile_metric(metric)
         self._parts, priors = parse_arguments(arguments)
         self._configs: dict[int, tuple[str, ConfigFile]] = {}
@@ -66,13 +67,18 @@ class Command:
             found = find_config(part.text)
             if found is not None:
                 self._configs[place] = found
-        self.space: dict[str, Any] = _joined(space or {}, priors, *(it.priors() for _, it in self._configs.values()))
+        self.space: dict[str, Any] = _joined(self._given, priors, *(it.priors() for _, it in self._configs.values()))
         self._check_places()
         _check_executable(self.arguments[0])
 
     def describe(self) -> dict[str, Any]:
         """Return what is recorded of the command with the experiment."""
-        return {"command": list(self.arguments), "metric": self.metric, "folder": os.getcwd()}
+        return {
+            "command": list(self.arguments),
+            "space": {name: str(prior) for name, prior in self._given.items()},
+            "metric": self.metric,
+            "folder": os.getcwd(),
+        }
 
     def render(self, values: Mapping[str, Any], folder: Path) -> list[str]:
         """Return the arguments with the values in their places, after writing the configuration files to ``folder``."""
