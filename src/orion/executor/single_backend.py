@@ -25,8 +25,8 @@ class SingleExecutor(BaseExecutor):
     Exceptions from the contract (:attr:`limitations` gives each its reason). Since nothing can interrupt the calling
     thread: ``timeout``, ``cancel_running``, ``child_processes``, and ``wait_timeout``: a call that waits
     runs the task to its end. Since there is no worker, and no process of the task's own: ``worker_death``,
-    ``exit_status``, ``grace``, ``memory_gb``, ``cpus`` and ``gpus``. Since a task runs when it is waited for:
-    ``background`` and ``concurrency``.
+    ``exit_status``, ``grace``, ``memory_gb``, ``cpus``, ``gpus`` and ``output_of_processes``. Since a task
+    runs when it is waited for: ``background`` and ``concurrency``.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class SingleExecutor(BaseExecutor):
     """
 
     limitations: ClassVar = {
+        "output_of_processes": "standard output is the process's; only what Python prints is told apart",
         "timeout": "the task runs in the calling thread, which nothing can interrupt; the process engine can",
         "grace": "there is no process of the task's own to ask; the process engine has one",
         "memory_gb": "there is no process of the task's own to measure or to stop; the process engine has one",

@@ -23,7 +23,7 @@ class ThreadExecutor(BaseExecutor):
 
     Exceptions from the contract (:attr:`limitations` gives each its reason). Since a thread cannot be stopped:
     ``timeout``, ``cancel_running`` and ``child_processes``. Since all tasks share this process:
-    ``worker_death``, ``exit_status``, ``grace``, ``memory_gb``, ``cpus`` and ``gpus``.
+    ``worker_death``, ``exit_status``, ``grace``, ``memory_gb``, ``cpus``, ``gpus`` and ``output_of_processes``.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ class ThreadExecutor(BaseExecutor):
     """
 
     limitations: ClassVar = {
+        "output_of_processes": "standard output is the process's; only what Python prints is told apart",
         "timeout": "a thread cannot be stopped; the process engine stops a task at its time limit",
         "grace": "there is no process of the task's own to ask; the process engine has one",
         "memory_gb": "the tasks share one process, whose memory belongs to all; the process engine gives each its own",

@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
@@ -28,6 +29,7 @@ from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSuppor
 
 if TYPE_CHECKING:
     from orion.executor._core.concurrent_view import ConcurrentView
+    from orion.executor._output.outlet import Outlet
 
 __all__ = ["BaseExecutor"]
 
@@ -82,6 +84,7 @@ class BaseExecutor(Iterating):
         self._default_options = TaskOptions()
         self._numbers = itertools.count(1)
         self._when_collected: Callable[[], None] | None = None  # what an engine does if nobody closed it
+        self._outlet: Outlet | None = None
         self._depth = 0
         self._depth_lock = threading.Lock()
         self._tracker = Tracker()  # last: its presence tells a constructed executor
@@ -181,6 +184,12 @@ class BaseExecutor(Iterating):
             The failures to retry; by default ``WorkerLost``.
         name : str, optional
             What to call the task in messages; by default the function's name.
+        output : str, optional
+            What becomes of what the task prints: ``"capture"`` keeps it for ``future.output``, ``"prefix"`` shows each
+            line with the task's name before it.
+        logs : int or str, optional
+            The level from which on log records of the task reach this process's logging, with the task's name as their
+            attribute ``task``.
 
         Raises
         ------
@@ -235,6 +244,8 @@ class BaseExecutor(Iterating):
         for future in self._tracker.unfinished():
             self._settle_cancelled(future, "the executor was closed before it had ended")
         self._release()
+        if self._outlet is not None:
+            self._outlet.close()
 
     def __enter__(self: Self) -> Self:  # noqa: PYI019 - typing's own Self is not in 3.10
         self._check_process()
@@ -270,6 +281,8 @@ class BaseExecutor(Iterating):
             else:
                 # A collection may come in any thread at any moment, also while it holds the engine's own lock.
                 _thread.start_new_thread(self._when_collected, ())
+                if self._outlet is not None:
+                    _thread.start_new_thread(partial(self._outlet.close, join=False), ())
         except Exception:  # noqa: S110 - a finalizer must not raise, and nobody could catch it
             pass
 
@@ -385,9 +398,13 @@ class BaseExecutor(Iterating):
         if not callable(function):
             raise TypeError(f"submit takes a function to call and its arguments; {function!r} is not callable")
         self._check_process()
-        call = self._encode(function, args, kwargs)
-        name = options.name or payload.call_name(function)
-        future: Future[T] = Future(self, next(self._numbers), call, name, options)
+        name, number = options.name or payload.call_name(function), next(self._numbers)
+        outlet = self._outlet_for(options)
+        if outlet is not None:
+            function = outlet.wire(function, name, number, options)
+        future: Future[T] = Future(self, number, self._encode(function, args, kwargs), name, options)
+        if outlet is not None:
+            outlet.add(future)
         self._tracker.add(future, from_task=self._inside_task())
         return future
 
@@ -401,6 +418,17 @@ class BaseExecutor(Iterating):
         if self._tracker.phase is Phase.CLOSED:
             # Closed by another thread after the future was added: that one may have missed it.
             self._settle_cancelled(future, "the executor was closed")
+
+    def _outlet_for(self, options: TaskOptions) -> Outlet | None:
+        """Return where the output and the log records of a task go, unless they go where they always do."""
+        if options.output is None and options.logs is None:
+            return None
+        with self._depth_lock:
+            if self._outlet is None:
+                from orion.executor._output.outlet import Outlet
+
+                self._outlet = Outlet(in_process="output_of_processes" in self.limitations)
+            return self._outlet
 
     def _checked_options(self, base: TaskOptions, changes: dict[str, Any]) -> TaskOptions:
         options = base.changed(changes)

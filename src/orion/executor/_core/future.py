@@ -34,6 +34,7 @@ class Future(Generic[T]):
         "_options",
         "_order",  # 0 until done, then the place in the order of completion
         "_outcome",
+        "_printed",  # what the task has printed, if that is captured
         "_watchers",  # called once when done; None if nobody waits
     )
 
@@ -45,6 +46,7 @@ class Future(Generic[T]):
         self._options = options
         self._attempt = 1
         self._order = 0
+        self._printed: bytearray | None = None
         self._outcome: Outcome | None = None
         self._watchers: list[Callable[[], object]] | None = None
 
@@ -130,6 +132,20 @@ class Future(Generic[T]):
     def attempt(self) -> int:
         """Which run of the task this is or was, counted from 1 (see ``options(retries=…)``)."""
         return self._attempt
+
+    @property
+    def output(self) -> str:
+        """What the task has printed so far, and all of it once the task has ended; retries add to it.
+
+        Raises
+        ------
+        ValueError
+            If it is not captured: that takes ``options(output="capture")``.
+        """
+        outlet = self._executor._outlet
+        if self._options.output != "capture" or outlet is None:
+            raise ValueError(f"the output of {self!r} is not kept: submit it with options(output='capture')")
+        return outlet.printed(self)
 
     def _resolve(self) -> Value | Failure:
         """Return the loaded outcome of a completed future; loads it once."""

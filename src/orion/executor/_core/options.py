@@ -36,6 +36,12 @@ class TaskOptions:
         The exceptions after which ``retries`` applies; by default a lost worker only.
     name
         What to call the task in messages; by default the function's name.
+    output
+        What becomes of what the task prints: ``"capture"`` keeps it for ``future.output``, ``"prefix"`` shows each line
+        with the task's name before it. By default it is written to where the program writes.
+    logs
+        The level, as a number or a name, from which on log records of the task reach the driver's logging, with the
+        task's name as their attribute ``task``.
     """
 
     timeout: float | None = None
@@ -46,6 +52,8 @@ class TaskOptions:
     retries: int = 0
     retry_on: tuple[type[BaseException], ...] = (WorkerLost,)
     name: str | None = None
+    output: str | None = None
+    logs: int | None = None
 
     def __post_init__(self) -> None:
         for name, unit in _QUANTITIES.items():
@@ -65,6 +73,10 @@ class TaskOptions:
         object.__setattr__(self, "retry_on", retry_on)
         if self.name is not None and not isinstance(self.name, str):
             raise TypeError(f"name must be a string, not {self.name!r}")
+        if self.output not in (None, "capture", "prefix"):
+            raise ValueError(f"output must be 'capture', 'prefix' or None, not {self.output!r}")
+        if self.logs is not None:
+            object.__setattr__(self, "logs", _level(self.logs))
 
     def changed(self, changes: dict[str, Any]) -> TaskOptions:
         """Return these options with ``changes``; an unknown name is a ``TypeError`` that says which are valid."""
@@ -73,6 +85,16 @@ class TaskOptions:
         if unknown:
             raise TypeError(f"unknown option {', '.join(map(repr, unknown))}; the options are {', '.join(valid)}")
         return dataclasses.replace(self, **changes)
+
+
+def _level(given: object) -> int:
+    """Return a level of logging as a number."""
+    import logging
+
+    number = logging.getLevelName(given.upper()) if isinstance(given, str) else given
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError(f"logs must be a level of logging, such as 'INFO', or None, not {given!r}")
+    return number
 
 
 def check_timeout(timeout: float | None) -> float | None:

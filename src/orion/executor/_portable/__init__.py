@@ -27,6 +27,7 @@ What it cannot do, compared with the transport for Linux (:func:`limitations` sa
 from __future__ import annotations
 
 import os
+import sys
 
 from orion.executor._process.resources import RESOURCES
 from orion.executor._process.setup import can_measure
@@ -44,6 +45,9 @@ def limitations() -> dict[str, str]:
     if not hasattr(os, "killpg"):
         found["child_processes"] = "this system forgets the processes of a worker when the worker ends"
         found["grace"] = "this system has no signal that asks a process to end"
+    if sys.platform != "linux":
+        found["output"] = found["logs"] = "this takes a kind of socket that Linux has"
+        found["output_of_processes"] = found["output"]
     if not can_measure():
         found["memory_gb"] = "this system has no /proc that would tell how much memory processes use"
     return found

@@ -16,14 +16,17 @@ from orion.executor._core import payload
 from orion.executor._core.arrived import Arrived
 from orion.executor._core.executor import BaseExecutor
 from orion.executor._core.future import Future
+from orion.executor._core.options import TaskOptions
 from orion.executor._core.outcome import Failure
 from orion.executor._core.reach import reachable, reattach
 from orion.executor._process.wire import Kind
-from orion.executor.errors import ExecutorError
+from orion.executor.errors import ExecutorError, OptionNotSupported
 
 __all__ = ["HEAD", "DriverLine", "TaskSideExecutor", "answered"]
 
 HEAD = struct.Struct("<QI")  # the task that submits; length of what precedes the call: name and options
+
+_ELSEWHERE = "what a task submits prints and logs where its worker does"
 
 _awaited: dict[int, Future[Any]] = {}
 _numbers = itertools.count(1)
@@ -63,7 +66,11 @@ class TaskSideExecutor(BaseExecutor):
         limitations: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(n_workers)
-        self.limitations = limitations  # type: ignore[misc]  # those of the driver's executor
+        self.limitations = {  # type: ignore[misc]  # those of the driver's executor, and more
+            **limitations,
+            "output": _ELSEWHERE,
+            "logs": _ELSEWHERE,
+        }
         self._kind = kind
         self._key = key
         self._numbers = _numbers
@@ -106,6 +113,10 @@ class TaskSideExecutor(BaseExecutor):
 
     def _inside_task(self) -> bool:
         return True
+
+    def _outlet_for(self, options: TaskOptions) -> None:
+        if options.output is not None or options.logs is not None:
+            raise OptionNotSupported(f"options(output=…, logs=…) cannot be used inside of a task: {_ELSEWHERE}")
 
     def _blocking(self) -> AbstractContextManager[object]:
         # Other threads of the task hold no slot.

@@ -209,6 +209,63 @@ def print_much(size: int) -> int:
     return size
 
 
+def print_lines(number: int, count: int) -> int:
+    """Print so many lines, to the standard output and to the standard error in turn; return ``number``."""
+    for place in range(count):
+        print(f"{number}: out {place}")
+        print(f"{number}: err {place}", file=sys.stderr)
+    return number
+
+
+def print_and_wait(text: str, release: Path) -> None:
+    """Print ``text``, wait for the file ``release``, and print the rest of the line."""
+    print(text, end="")
+    wait_for_file(release)
+    print(", done")
+
+
+def print_and_raise(text: str) -> None:
+    """Print ``text`` and raise ``ValueError``."""
+    print(text)
+    raise ValueError("after that")
+
+
+def print_and_raise_until(folder: Path, succeed_at: int) -> int:
+    """Print which run this is, and raise ``ValueError`` unless it is that one."""
+    print(f"run {recorded(folder, 'run') + 1}")
+    return record_and_raise(folder, "run", succeed_at)
+
+
+def print_and_die(text: str) -> None:
+    """Print ``text``, without ending the line, and kill this process."""
+    import signal
+
+    print(text, end="")
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def print_by_a_process(text: str) -> None:
+    """Print a line, have another process print ``text``, and print another line."""
+    import subprocess
+
+    print("before")
+    subprocess.run([sys.executable, "-S", "-c", f"print({text!r})"], check=True)
+    print("after")
+
+
+def log_records(logger: str) -> None:
+    """Log below, at and above the level ``INFO``, the last with an exception."""
+    import logging
+
+    log = logging.getLogger(logger)
+    log.debug("nobody asked for this")
+    log.info("a note on %d", 7)
+    try:
+        raise ValueError("of the log")
+    except ValueError:
+        log.exception("it failed")
+
+
 def nested_sum(executor: BaseExecutor, depth: int, width: int) -> int:
     """Return ``width ** depth``, by a tree of tasks each of which waits for its children with ``wait``."""
     if depth == 0:

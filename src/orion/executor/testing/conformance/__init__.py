@@ -18,6 +18,7 @@ from orion.executor.testing.conformance.names import NamesTests
 from orion.executor.testing.conformance.nested import NestedWorkTests
 from orion.executor.testing.conformance.options import OptionsTests
 from orion.executor.testing.conformance.outcome import OutcomeTests
+from orion.executor.testing.conformance.output import OutputTests
 from orion.executor.testing.conformance.resources import ResourcesTests
 from orion.executor.testing.conformance.retries import RetriesTests
 from orion.executor.testing.conformance.serialisation import SerialisationTests
@@ -52,6 +53,7 @@ class ExecutorConformance(
     IteratingTests,
     AwaitingTests,
     AsConcurrentTests,
+    OutputTests,
     NumberOfWorkersTests,
     NamesTests,
     DeclarationTests,
