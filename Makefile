@@ -26,7 +26,7 @@ test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
 	$(RUN) pytest -n 2 $(ARGS)
 
 test-engines: with-dev ## run the tests that need servers or clusters on this machine, or take long
-	$(RUN) pytest -n 2 -m engines $(ARGS)
+	$(RUN) pytest -n 6 -m engines $(ARGS)
 
 test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
 	@for version in $(PYTHONS); do \
@@ -55,7 +55,7 @@ format: with-dev ## apply ruff's formatter and its safe fixes
 typecheck: with-dev ## mypy, strict
 	$(RUN) mypy
 
-check: lint typecheck test test-pythons stress ## all that CI runs
+check: lint typecheck test test-engines test-pythons stress ## all that CI runs
 
 guarantees: with-dev ## write docs/guarantees.md from what the engines declare
 	$(BIN)/python docs/make_guarantees.py

@@ -24,7 +24,7 @@ This page is made from the engines' declarations by `docs/make_guarantees.py`.
 
 def engines() -> dict[str, Mapping[str, str]]:
     """Return what each engine declares, by the engine's name in the table."""
-    found = {name: executor_factory.get_class(name).limitations for name in ("process", "thread", "single")}
+    found = {name: executor_factory.get_class(name).limitations for name in ("process", "slurm", "thread", "single")}
     return {**found, "process, portable transport": _portable.limitations()}
 
 

@@ -62,8 +62,9 @@ GresTypes=gpu
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1
+SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1,sched_min_interval=0
 ReturnToService=2
+EnforcePartLimits=ALL
 SlurmctldTimeout=10
 SlurmdTimeout=10
 MessageTimeout=10
@@ -73,7 +74,7 @@ MaxArraySize=100001
 MaxJobCount=100000
 SlurmdParameters=config_overrides
 DefMemPerCPU=100
-NodeName=n[1-{nodes}] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{nodes_ports}] CPUs={cpus} RealMemory=64000 \
+NodeName=n[1-{nodes}] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{nodes_ports}] CPUs={cpus} RealMemory=200000 \
 Gres=gpu:2 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """

@@ -116,6 +116,15 @@ class TaskTimeout(TaskStopped):
     waiting for a result would wait for ever for a task that no longer exists.
     """
 
+    @classmethod
+    def after(cls, task: str, limit: float | None, *, report: TaskReport | None = None) -> TaskTimeout:
+        """Describe that ``task`` was stopped after ``limit`` seconds."""
+        return cls(
+            f"{task} ran longer than its time limit of {limit} s and was stopped, "
+            "with every process that it had started. A larger options(timeout=…) gives it more",
+            report=report,
+        )
+
 
 class WorkerLost(TaskStopped):
     """Raised when the worker that ran a task died before the task had ended.
@@ -171,6 +180,15 @@ class WorkerLost(TaskStopped):
 
 class OutOfMemory(WorkerLost):
     """Raised when a task was stopped at its memory limit, or killed by the kernel as memory ran out."""
+
+    @classmethod
+    def beyond(cls, task: str, limit: float | None, *, report: TaskReport | None = None) -> OutOfMemory:
+        """Describe that ``task`` was stopped when it used more than ``limit`` GB."""
+        return cls(
+            f"{task} used more than its memory limit of {limit} GB and was stopped, "
+            "with every process that it had started. A larger options(memory_gb=…) gives it more",
+            report=report,
+        )
 
 
 class Preempted(WorkerLost):

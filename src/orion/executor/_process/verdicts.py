@@ -32,21 +32,11 @@ Verdict = Callable[[TaskReport], TaskStopped]
 
 
 def over_time(future: Future[Any]) -> Verdict:
-    limit = future._options.timeout
-    return lambda report: TaskTimeout(
-        f"task {future.name!r} ran longer than its time limit of {limit} s and was stopped, "
-        "with every process that it had started. A larger options(timeout=…) gives it more",
-        report=report,
-    )
+    return lambda report: TaskTimeout.after(f"task {future.name!r}", future._options.timeout, report=report)
 
 
 def over_memory(future: Future[Any]) -> Verdict:
-    limit = future._options.memory_gb
-    return lambda report: OutOfMemory(
-        f"task {future.name!r} used more than its memory limit of {limit} GB and was stopped, "
-        "with every process that it had started. A larger options(memory_gb=…) gives it more",
-        report=report,
-    )
+    return lambda report: OutOfMemory.beyond(f"task {future.name!r}", future._options.memory_gb, report=report)
 
 
 def killed_by_kernel(future: Future[Any]) -> Verdict:

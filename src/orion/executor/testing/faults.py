@@ -41,6 +41,7 @@ def exit_later(go: Path, lock: Path, started: Path) -> str:
             os._exit(7)
 
     threading.Thread(target=wait_and_exit, daemon=True).start()
+    wait_for_file(started)  # an engine may end the process as soon as the task has ended
     return "returned"
 
 

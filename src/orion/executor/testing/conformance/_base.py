@@ -34,6 +34,9 @@ class Conformance(ABC):
     patience: float = tasks.PATIENCE
     """Seconds after which a test that has not ended fails."""
 
+    at_most: int | None = None
+    """How many tasks a test submits at most where any large number would do; for engines that start tasks slowly."""
+
     _made: list[BaseExecutor]
     _held: list[Held]
 
@@ -52,6 +55,10 @@ class Conformance(ABC):
         executor = self.make_executor(n_workers)
         self._made.append(executor)
         return executor
+
+    def lot(self, number: int) -> int:
+        """Return ``number``, or :attr:`at_most` if that is less."""
+        return number if self.at_most is None else min(number, self.at_most)
 
     def hold(self, executor: BaseExecutor, folder: Path) -> Held:
         """Return a task that is running by now, and runs until it is released or the test ends."""

@@ -49,25 +49,26 @@ class AsyncGetTests(Conformance):
 
     def test_the_list_may_be_in_any_order(self) -> None:
         executor = self.start()
-        submitted = [executor.submit(tasks.identity, number) for number in range(100)]
+        count = self.lot(100)
+        submitted = [executor.submit(tasks.identity, number) for number in range(count)]
         for seed in range(3):
             futures = submitted.copy()
             random.Random(seed).shuffle(futures)
             values = [result.value for result in tasks.drain(executor, futures)]
-            assert sorted(values) == list(range(100))
+            assert sorted(values) == list(range(count))
 
     def test_the_list_may_be_appended_to_between_calls(self) -> None:
         executor = self.start()
         pending = [executor.submit(tasks.identity, number) for number in range(3)]
         seen = []
-        following = 3
+        following, count = 3, self.lot(30)
         while pending:
             for result in tasks.take(executor, pending):
                 seen.append(result.value)
-                if following < 30:
+                if following < count:
                     pending.append(executor.submit(tasks.identity, following))
                     following += 1
-        assert sorted(seen) == list(range(30))
+        assert sorted(seen) == list(range(count))
 
     def test_it_blocks_until_one_is_complete(self, tmp_path: Path) -> None:
         executor = self.start(2)

@@ -33,12 +33,14 @@ class AwaitingTests(Conformance):
     def test_many_are_awaited_at_once_without_a_thread_for_each(self) -> None:
         executor = self.start()
 
+        count = self.lot(200)
+
         async def main() -> None:
-            futures = [executor.submit(tasks.identity, number) for number in range(200)]
+            futures = [executor.submit(tasks.identity, number) for number in range(count)]
             gathered = asyncio.gather(*futures)
             await asyncio.sleep(0)
             assert threading.active_count() < 50
-            assert await gathered == list(range(200))
+            assert await gathered == list(range(count))
 
         asyncio.run(main())
 

@@ -48,11 +48,12 @@ class ClosingTests(Conformance):
                 pass
 
     def test_leaving_the_block_lets_tasks_finish(self, tmp_path: Path) -> None:
+        count = self.lot(20)
         with self.start(2) as executor:
-            futures = [executor.submit(tasks.record, tmp_path, "run", number) for number in range(20)]
+            futures = [executor.submit(tasks.record, tmp_path, "run", number) for number in range(count)]
         assert all(future.ready() for future in futures)
-        assert [future.get() for future in futures] == list(range(20))
-        assert tasks.recorded(tmp_path, "run") == 20
+        assert [future.get() for future in futures] == list(range(count))
+        assert tasks.recorded(tmp_path, "run") == count
 
     def test_leaving_the_block_waits_for_what_runs(self, tmp_path: Path) -> None:
         executor = self.start(1)

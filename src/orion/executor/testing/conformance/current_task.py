@@ -39,8 +39,9 @@ class CurrentTaskTests(Conformance):
 
     def test_tasks_one_after_the_other_are_told_apart(self) -> None:
         executor = self.start(2)
-        futures = [executor.options(name=f"trial {number}").submit(tasks.myself) for number in range(20)]
-        assert executor.wait(futures) == [(f"trial {number}", 1) for number in range(20)]
+        count = self.lot(20)
+        futures = [executor.options(name=f"trial {number}").submit(tasks.myself) for number in range(count)]
+        assert executor.wait(futures) == [(f"trial {number}", 1) for number in range(count)]
         assert executor.submit(tasks.myself).get() == ("myself", 1)
 
     def test_a_large_call_is_told_too(self) -> None:

@@ -46,10 +46,11 @@ class OutcomeTests(Conformance):
 
     def test_many_tasks_all_end(self) -> None:
         executor = self.start()
-        futures = [executor.submit(tasks.identity, number) for number in range(500)]
+        count = self.lot(500)
+        futures = [executor.submit(tasks.identity, number) for number in range(count)]
         everyone = set(futures)
         results = tasks.drain(executor, futures)
-        assert sorted(result.value for result in results) == list(range(500))
+        assert sorted(result.value for result in results) == list(range(count))
         assert {result.future for result in results} == everyone
 
     def test_each_task_of_a_mixed_lot_ends_once(self, tmp_path: Path) -> None:

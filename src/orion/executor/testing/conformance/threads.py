@@ -17,21 +17,22 @@ class ThreadsTests(Conformance):
 
     def test_threads_have_lists_of_their_own(self) -> None:
         executor = self.start(2)
+        count = self.lot(40)
 
         def caller(first: int) -> list[int]:
-            pending = [executor.submit(tasks.identity, first + number) for number in range(20)]
+            pending = [executor.submit(tasks.identity, first + number) for number in range(count // 2)]
             values = []
-            following = first + 20
+            following = first + count // 2
             while pending:
                 for result in tasks.take(executor, pending):
                     values.append(result.value)
-                    if following < first + 40:
+                    if following < first + count:
                         pending.append(executor.submit(tasks.identity, following))
                         following += 1
             return sorted(values)
 
         calls = [self.in_thread(lambda first=100 * n: caller(first)) for n in range(6)]  # type: ignore[misc]
-        assert [call.result() for call in calls] == [list(range(100 * n, 100 * n + 40)) for n in range(6)]
+        assert [call.result() for call in calls] == [list(range(100 * n, 100 * n + count)) for n in range(6)]
 
     def test_threads_share_a_future(self, tmp_path: Path) -> None:
         executor = self.start(1)
@@ -52,10 +53,11 @@ class ThreadsTests(Conformance):
     def test_threads_wait_for_the_same_list(self, tmp_path: Path) -> None:
         """``async_get`` on copies of one list: each caller gets everything."""
         executor = self.start(2)
-        futures = [executor.submit(tasks.identity, number) for number in range(20)]
+        count = self.lot(20)
+        futures = [executor.submit(tasks.identity, number) for number in range(count)]
         calls = [self.in_thread(lambda: tasks.drain(executor, futures.copy())) for _ in range(4)]
         for call in calls:
-            assert sorted(result.value for result in call.result()) == list(range(20))
+            assert sorted(result.value for result in call.result()) == list(range(count))
 
     def test_one_thread_cancels_what_another_waits_for(self, tmp_path: Path) -> None:
         executor = self.start(1)

@@ -40,11 +40,12 @@ class WorkerDeathTests(Conformance):
 
     def test_tasks_behind_a_lost_one_run_elsewhere(self) -> None:
         executor = self._start_mortal(1)
+        count = self.lot(50)
         futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(5)]
         futures.append(executor.submit(faults.kill_self, faults.KILL))
-        futures += [executor.submit(tasks.identity, number) for number in range(5, 50)]
+        futures += [executor.submit(tasks.identity, number) for number in range(5, count)]
         self._lost(futures.pop(5))
-        assert executor.wait(futures) == list(range(50))
+        assert executor.wait(futures) == list(range(count))
 
     def test_a_task_beside_a_lost_one_is_not_disturbed(self, tmp_path: Path) -> None:
         executor = self._start_mortal(2)
@@ -57,12 +58,13 @@ class WorkerDeathTests(Conformance):
     def test_no_task_runs_twice(self, tmp_path: Path) -> None:
         executor = self._start_mortal(2)
         futures: list[Future[Any]] = []
-        for number in range(20):
+        count = self.lot(20)
+        for number in range(count):
             futures.append(executor.submit(tasks.record, tmp_path, f"task{number}", number))
             if number % 5 == 0:
                 executor.submit(faults.exit_with, 1)
-        assert executor.wait(futures) == list(range(20))
-        assert [tasks.recorded(tmp_path, f"task{number}") for number in range(20)] == [1] * 20
+        assert executor.wait(futures) == list(range(count))
+        assert [tasks.recorded(tmp_path, f"task{number}") for number in range(count)] == [1] * count
 
     def test_dead_workers_are_replaced(self, tmp_path: Path) -> None:
         executor = self._start_mortal(2)
@@ -127,8 +129,9 @@ class WorkerDeathTests(Conformance):
     def test_a_task_that_forks_and_returns_twice_ends_once(self) -> None:
         executor = self._start_mortal(1)
         assert executor.submit(faults.fork_and_return).get() == "parent"
-        futures = [executor.submit(tasks.identity, number) for number in range(20)]
-        assert executor.wait(futures) == list(range(20))
+        count = self.lot(20)
+        futures = [executor.submit(tasks.identity, number) for number in range(count)]
+        assert executor.wait(futures) == list(range(count))
 
     @pytest.mark.parametrize("own_session", [False, True])
     def test_processes_of_a_lost_task_end_too(self, tmp_path: Path, own_session: bool) -> None:
@@ -152,10 +155,11 @@ class WorkerDeathTests(Conformance):
     def test_one_death_among_many_tasks(self) -> None:
         """One clear error, and every other result."""
         executor = self._start_mortal(2)
-        futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(200)]
-        futures[100] = executor.submit(faults.kill_self, faults.KILL)
+        count = self.lot(200)
+        futures: list[Future[Any]] = [executor.submit(tasks.identity, number) for number in range(count)]
+        futures[count // 2] = executor.submit(faults.kill_self, faults.KILL)
         results = tasks.drain(executor, futures)
-        assert len(results) == 200
+        assert len(results) == count
         assert [type(r.exception) for r in results if isinstance(r, AsyncException)] == [WorkerLost]
 
     def _start_mortal(self, n_workers: int = 2) -> BaseExecutor:

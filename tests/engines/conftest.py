@@ -1,0 +1,46 @@
+"""The services that engines are tested against, each started once for all who test at the same time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.services import slurm
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cluster of three nodes; the one that ``SLURM_CONF`` names if that is set."""
+    if "SLURM_CONF" in os.environ:
+        yield
+        return
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    users, folder = common / "slurm-users", common / "slurm"
+    with _locked(users) as count:
+        if count == 0:
+            slurm.install()
+            slurm.start(folder, cpus=16)
+        users.write_text(str(count + 1))
+    os.environ.update(slurm.environment(folder))
+    yield
+    for name in slurm.environment(folder):
+        del os.environ[name]
+    with _locked(users) as count:
+        users.write_text(str(count - 1))
+        if count == 1:
+            slurm.stop(folder)
+
+
+@contextmanager
+def _locked(users: Path) -> Iterator[int]:
+    """Keep the other test processes out; yield how many use the service."""
+    with users.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield int(users.read_text()) if users.exists() else 0
