@@ -44,8 +44,7 @@ def rate_of_pool(peer: Peer, milliseconds: int, n_workers: int) -> float:
     """Return how many such tasks a pool does in a second."""
     tasks = n_workers * _MILLISECONDS // milliseconds
     start = time.perf_counter()
-    for handle in [peer.submit(spin, milliseconds * _LOOPS_PER_MS) for _ in range(tasks)]:
-        peer.result(handle)
+    peer.results([peer.submit(spin, milliseconds * _LOOPS_PER_MS) for _ in range(tasks)])
     return tasks / (time.perf_counter() - start)
 
 

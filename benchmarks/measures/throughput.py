@@ -29,8 +29,7 @@ def _run(kind: type[Peer]) -> float:
 
 
 def _do(peer: Peer, count: int) -> None:
-    for handle in [peer.submit(noop, number) for number in range(count)]:
-        peer.result(handle)
+    peer.results([peer.submit(noop, number) for number in range(count)])
 
 
 def _pipelined_pipe() -> float:

@@ -27,6 +27,9 @@ class Adapter(Peer):
     def result(self, handle: Any) -> Any:
         return handle.result()
 
+    def results(self, handles: list[Any]) -> list[Any]:
+        return list(self._client.gather(handles))
+
     def is_done(self, handle: Any) -> bool:
         return bool(handle.done())
 

@@ -24,6 +24,9 @@ class Adapter(Peer):
     def result(self, handle: Any) -> Any:
         return handle.get()
 
+    def results(self, handles: list[Any]) -> list[Any]:
+        return self._executor.wait(handles)
+
     def close(self) -> None:
         self._executor.close()
 

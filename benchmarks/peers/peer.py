@@ -41,6 +41,10 @@ class Peer(ABC):
     def result(self, handle: Any) -> Any:
         """Wait for a result."""
 
+    def results(self, handles: list[Any]) -> list[Any]:
+        """Wait for all of several results."""
+        return [self.result(handle) for handle in handles]
+
     @abstractmethod
     def close(self) -> None:
         """End all processes, whatever they do."""
