@@ -24,17 +24,19 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table (.md) or all values (.json) there")
     settings = parser.parse_args()
     figures = [figure for figure in FIGURES if figure.measure in settings.rows]
-    results = take_rounds(
+    rounds = take_rounds(
         [figure.measure for figure in figures],
         1 if settings.quick else settings.rounds,
         settings.seed,
         lambda text: print(text, file=sys.stderr, flush=True),
     )
-    table = as_markdown(figures, results)
+    table = ""
+    for results in rounds:
+        table = as_markdown(figures, results)
+        if settings.output is not None:
+            is_json = settings.output.suffix == ".json"
+            settings.output.write_text(as_json(figures, results) if is_json else table)
     print(table)
-    if settings.output is not None:
-        is_json = settings.output.suffix == ".json"
-        settings.output.write_text(as_json(figures, results) if is_json else table)
 
 
 if __name__ == "__main__":

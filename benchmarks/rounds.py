@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import measures
@@ -33,23 +33,22 @@ class Results:
     reasons: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     """Why there is no value."""
     loads: list[float] = field(default_factory=list)
-    """How many processes wanted a CPU, at the start of each round and at the end."""
+    """How many processes wanted a CPU, at the start and after each round."""
 
     def median(self, measure: str, contestant: str) -> float | None:
         values = self.values[measure][contestant]
         return statistics.median(values) if values else None
 
 
-def take_rounds(names: Sequence[str], n_rounds: int, seed: int, say: Callable[[str], object]) -> Results:
-    """Take each measurement of each contestant ``n_rounds`` times.
+def take_rounds(names: Sequence[str], n_rounds: int, seed: int, say: Callable[[str], object]) -> Iterator[Results]:
+    """Take each measurement of each contestant ``n_rounds`` times; yield what there is after each round.
 
     The contestants of one measurement follow each other directly, in an order drawn anew in each round, so that what
     else the machine does concerns them alike.
     """
-    results = Results()
+    results = Results(loads=[os.getloadavg()[0]])
     rng = random.Random(seed)
     for number in range(n_rounds):
-        results.loads.append(os.getloadavg()[0])
         for name in names:
             measure = measures.load(name)
             contestants = ["ours", *measure.peers, *([LIMIT] if measure.limit else [])]
@@ -58,8 +57,8 @@ def take_rounds(names: Sequence[str], n_rounds: int, seed: int, say: Callable[[s
                 if contestant not in results.reasons[name]:
                     _take(results, name, contestant)
             say(f"round {number + 1} of {n_rounds}: {measure.title}")
-    results.loads.append(os.getloadavg()[0])
-    return results
+        results.loads.append(os.getloadavg()[0])
+        yield results
 
 
 def _take(results: Results, name: str, contestant: str) -> None:
