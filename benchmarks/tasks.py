@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["die", "echo", "noop", "now", "report_start_and_sleep", "spin", "wait_for"]
+__all__ = ["die", "echo", "noop", "report_start_and_sleep", "spin", "wait_for"]
 
 
 def noop(number: int = 0) -> int:
@@ -17,11 +17,6 @@ def noop(number: int = 0) -> int:
 
 def echo(value: Any) -> Any:
     return value
-
-
-def now() -> float:
-    """Return the moment at which the task began; the clock is the same in all processes of a machine."""
-    return time.monotonic()
 
 
 def spin(loops: int) -> None:

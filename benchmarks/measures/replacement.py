@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.measures.measure import Measure
 from benchmarks.peers import NotOffered, Peer
-from benchmarks.tasks import die, noop, now
+from benchmarks.tasks import die, noop
 
 __all__ = ["MEASURE"]
 
@@ -29,7 +29,7 @@ def _run(kind: type[Peer]) -> float:
 def _once(peer: Peer, record: Path) -> float:
     peer.result(peer.submit(noop))
     victim = peer.submit(die, str(record))
-    following = peer.submit(now)
+    following = peer.submit(time.monotonic)  # the same clock in all processes, and nothing to import first
     try:
         began = peer.result(following)
     except Exception as error:

@@ -44,14 +44,7 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.idle())
     @rule(data=st.data())
     def a_worker_reads(self, data: st.DataObject) -> None:
-        worker = data.draw(st.sampled_from(self.idle()))
-        if not self.pipe:
-            return
-        packet = self.pipe.popleft()
-        if packet == PARK:
-            self.ledger.park(worker.number)
-        else:
-            self.running[worker.number] = packet
+        self.read(data.draw(st.sampled_from(self.idle())))
         self.feed()
 
     @precondition(lambda self: self.unblocked())
@@ -118,6 +111,7 @@ class Books(RuleBasedStateMachine):
         assert self.ledger.n_blocked == sum(worker.blocked for worker in workers)
         assert self.ledger.n_parked == sum(worker.parked for worker in workers)
         assert len({worker.slot for worker in workers}) == len(workers)
+        assert self.ledger._parks == self.pipe.count(PARK)
 
     @invariant()
     def whatever_is_to_be_done_somebody_can_do_it(self) -> None:
@@ -136,12 +130,7 @@ class Books(RuleBasedStateMachine):
                 self.end(self.running.pop(worker))
             self.feed()
             for worker in self.idle():
-                if self.pipe:
-                    packet = self.pipe.popleft()
-                    if packet == PARK:
-                        self.ledger.park(worker.number)
-                    else:
-                        self.running[worker.number] = packet
+                self.read(worker)
             self.feed()
             if len(self.ended) == self.n_tasks:
                 break
@@ -162,6 +151,15 @@ class Books(RuleBasedStateMachine):
         for _ in range(self.ledger.surplus()):
             self.pipe.append(PARK)
             self.ledger.park_sent()
+
+    def read(self, worker: WorkerState) -> None:
+        if not self.pipe:
+            return
+        packet = self.pipe.popleft()
+        if packet == PARK:
+            self.ledger.park(worker.number)
+        else:
+            self.running[worker.number] = packet
 
     def take_back_all(self) -> None:
         packets = list(self.pipe)

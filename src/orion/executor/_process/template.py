@@ -35,6 +35,8 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
 _CRASH_REPORT_BYTES = 3000
 
+_libc = ctypes.CDLL(None, use_errno=True)  # here, since every worker would load it anew
+
 
 def main() -> None:
     """Run the template; the arguments are descriptors and the driver's process id."""
@@ -222,5 +224,5 @@ class Template:
 
 
 def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
