@@ -15,6 +15,7 @@ from typing import Any
 from orion.executor._core import current
 from orion.executor._core.functions import shipped
 from orion.executor._core.outcome import Failure, Value, described
+from orion.executor._core.script import settle_in
 
 __all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_here"]
 
@@ -150,6 +151,7 @@ def execute(
         function, args, kwargs = pickle.loads(call, buffers=buffers)
     except BaseException as error:
         return False, _dump_unloadable("the function or an argument could not be loaded in the worker", error), []
+    settle_in((function, *args, *kwargs.values()))
     outer = current.begin(name, function, attempt, whole_process=True)
     try:
         value = function(*args, **kwargs)

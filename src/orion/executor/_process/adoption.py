@@ -38,9 +38,7 @@ class Adoption:
 
     def cancelled(self, worker: WorkerState, number: int, later: Later) -> None:
         """Cancel what a task has submitted."""
-        child = worker.children.get(number)
-        if child is not None:
-            later.append(partial(child._executor.cancel, child))
+        later.append(partial(self._cancel, worker, number))  # after it was adopted, if that is still to be done
 
     # Without the lock
 
@@ -66,8 +64,17 @@ class Adoption:
         with self._pool.lock:
             if parent._id in self._pool.ledger.sent:  # what a task leaves behind when it ends is nobody's
                 worker.children[number] = child
+            is_orphan = worker.lost_task == parent._id
+        if is_orphan:
+            executor._settle_cancelled(child, "the task that had submitted it was lost")
+            return
         executor._tracker.watch(child, partial(self._child_ended, worker, number, child))
         self._pool.submit(child, first=True)
+
+    def _cancel(self, worker: WorkerState, number: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            child._executor.cancel(child)
 
     def _child_ended(self, worker: WorkerState, number: int, child: Future[Any]) -> None:
         outcome = child._outcome

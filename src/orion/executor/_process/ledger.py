@@ -36,6 +36,8 @@ class WorkerState:
     was_parked: bool = False
     children: dict[int, Future[Any]] = field(default_factory=dict)
     """What its tasks submitted, by the worker's own numbers, until it has ended."""
+    lost_task: int | None = None
+    """What it ran when it died."""
 
 
 class Ledger:
@@ -114,6 +116,10 @@ class Ledger:
         self._calls.pop(task, None)
         self._ceiling = None
         return self.sent.pop(task, None)
+
+    def call(self, task: int) -> Any:
+        """Return the call of a task that was sent; ``None`` if it has ended."""
+        return self._calls.get(task)
 
     def lose_sent(self) -> list[Future[Any]]:
         """Take all sent tasks off the books, and return them."""

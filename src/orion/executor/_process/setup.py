@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple
+
+from orion.executor._process.seeds import seed_apart
 
 __all__ = ["WorkerSetup", "can_measure", "environment", "fit_out"]
 
@@ -77,10 +78,7 @@ def fit_out(devices: Sequence[str], device: int) -> None:
     """Make a freshly forked process differ from its siblings: its own GPU, its own random numbers."""
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices[device]
-    # random seeds itself anew after a fork, numpy's global generator does not.
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and "numpy.random" in sys.modules:
-        numpy.random.seed()
+    seed_apart()
 
 
 def can_measure() -> bool:
