@@ -129,10 +129,34 @@ def test_an_arrow_table_is_not_copied(start: Start) -> None:
     assert result.equals(table)
 
 
-def test_a_torch_tensor_arrives_as_it_is(start: Start) -> None:
+@pytest.mark.usefixtures("linux_only")
+def test_a_torch_tensor_is_not_copied(start: Start) -> None:
     torch = pytest.importorskip("torch")
     tensor = torch.arange(SIZE, dtype=torch.float64)
-    assert torch.equal(start().submit(misdeeds.double_tensor, tensor).get(), tensor * 2)
+    result = start().submit(misdeeds.double_tensor, tensor).get()
+    assert memory_file_at(result.data_ptr())
+    assert torch.equal(result, tensor * 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensor: tensor[::2],
+        lambda tensor: tensor[:10],
+        lambda tensor: tensor.bfloat16(),
+        lambda tensor: tensor.requires_grad_(),
+        lambda tensor: tensor[:9].reshape(3, 3).to_sparse(),
+        lambda tensor: tensor.cfloat().conj(),
+        lambda tensor: tensor.int(),
+    ],
+    ids=["strided", "a view", "bfloat16", "with gradient", "sparse", "conjugated", "integers"],
+)
+def test_torch_tensors_of_all_kinds_arrive_as_they_are(start: Start, change: Any) -> None:
+    torch = pytest.importorskip("torch")
+    tensor = change(torch.arange(1000.0))
+    result = start().submit(tasks.identity, tensor).get()
+    assert (result.dtype, result.requires_grad, result.layout) == (tensor.dtype, tensor.requires_grad, tensor.layout)
+    assert torch.equal(result.to_dense(), tensor.to_dense())
 
 
 @pytest.mark.parametrize("when", ["argument", "result", "both"])
