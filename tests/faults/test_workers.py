@@ -11,7 +11,7 @@ import pytest
 from orion.executor.testing import tasks
 from tests.faults import misdeeds
 from tests.faults.conftest import Start
-from tests.faults.waiting import await_that, start_python
+from tests.faults.waiting import await_that, run_python, start_python
 
 
 def test_the_initializer_runs_once_in_every_worker_before_its_tasks(start: Start, tmp_path: Path) -> None:
@@ -136,3 +136,32 @@ def test_a_worker_killed_by_others_is_replaced(start: Start) -> None:
         os.kill(pid, 9)
         await_that(lambda pid=pid: not psutil.pid_exists(pid))  # type: ignore[misc]  # the loop's own
     assert executor.submit(tasks.identity, 1).get() == 1
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["others do", "there is none"])
+def test_no_descriptor_is_left_for_a_worker(others: bool) -> None:
+    """Then fewer workers do; with none at all the tasks fail, and later ones work if there are descriptors again."""
+    code = f"""
+        import os, resource
+        from orion.executor.errors import WorkersUnfit
+        from orion.executor.process_backend import ProcessExecutor
+        from orion.executor.testing import tasks
+        from tests.faults import misdeeds
+
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with ProcessExecutor(2) as executor:
+            if {others}:
+                executor.submit(tasks.identity, 1).get()
+            misdeeds.leave_descriptors(0)
+            futures = [executor.submit(tasks.identity, n) for n in range(20)]
+            for n, future in enumerate(futures):
+                try:
+                    assert future.get() == n
+                except WorkersUnfit as error:
+                    assert "Too many open files" in str(error)
+                    print("refused", end=" ")
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            print(executor.submit(tasks.identity, 7).get())
+        """
+    run = run_python(code)
+    assert run.stdout == ("" if others else "refused " * 20) + "7\n", run.stderr

@@ -130,6 +130,13 @@ class Ledger:
         self.memory_limited.clear()
         return futures
 
+    def lose_queued(self) -> list[Future[Any]]:
+        """Take all tasks off the books that were not sent, and return them."""
+        futures = [future for future in self._queue if future._id not in self._withdrawn]
+        self._queue.clear()
+        self._withdrawn.clear()
+        return futures
+
     def clear(self) -> list[Future[Any]]:
         """Take all tasks off the books, and return them."""
         futures = [*self.lose_sent(), *self._queue]

@@ -25,7 +25,7 @@ from orion.executor._process.slots import N_SLOTS
 from orion.executor._process.tail import read_tail
 from orion.executor._process.verdicts import where_it_crashed
 from orion.executor._process.wire import CALL_ROOM, FRAME_ROOM, REPLY_ROOM, Form, Frame, Order, Packet, Reply
-from orion.executor.errors import TaskReport
+from orion.executor.errors import TaskReport, WorkersUnfit
 
 __all__ = ["Pool"]
 
@@ -109,8 +109,7 @@ class Pool(BasePool):
             except OSError as error:
                 failed.append((future, Failure(MemoryError(f"task {future.name!r} could not be sent: {error}"))))
             self.ledger.ended(future._id)
-        self._staff()
-        return failed
+        return failed + self._staff()
 
     def content(self, frame: Frame) -> tuple[bytes | memoryview, list[memoryview]]:
         """Return what a frame holds, or what its worker has sent in a segment or in pieces.
@@ -217,25 +216,37 @@ class Pool(BasePool):
             return False
         return True
 
-    def _staff(self) -> None:
-        """Have as many workers at work as there should be."""
+    def _staff(self) -> list[tuple[Future[Any], Failure]]:
+        """Have as many workers at work as there should be; return what cannot be run without another."""
         if self.ledger.fully_staffed:
-            return
+            return []
         for _ in range(self.ledger.missing()):
             if (worker := self.ledger.unpark()) is not None:
                 self.links.send(worker.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))
             elif (worker := self.ledger.hire()) is not None:
-                with self.links.open(worker.number) as theirs:
+                try:
+                    theirs = self.links.open(worker.number)
+                except OSError as error:
+                    return [] if self.ledger.not_hired(worker.number) else self._refuse(worker, error)
+                with theirs:
                     if not self.order(Order.FORK, worker, worker.device, (theirs.fileno(),)):
                         self.ledger.died(worker.number, had_work=True)
                         self.links.close(worker.number)
-                        return
+                        return []
         for _ in range(self.ledger.surplus()):
             try:
                 os.write(self.channels.task_write, Packet.HEADER.pack(0, Packet.PARK, Form.INLINE))
             except BlockingIOError:
                 break
             self.ledger.park_sent()
+        return []
+
+    def _refuse(self, worker: WorkerState, reason: OSError) -> list[tuple[Future[Any], Failure]]:
+        """Return what waits for a worker, since this one cannot be reached and no other does anything."""
+        self.ledger.died(worker.number, had_work=True)
+        self.take_back_all()
+        error = WorkersUnfit(f"there is no worker, and none can be started: {reason}")
+        return [(future, Failure(error)) for future in self.ledger.lose_queued()]
 
 
 def _packet(future: Future[Any]) -> bytes | None:
