@@ -27,6 +27,8 @@ BUSY = """
     import os, pathlib, signal, sys, time
     from orion.executor.process_backend import ProcessExecutor
     from orion.executor.testing import tasks
+    from tests.faults import misdeeds
+
     folder = pathlib.Path(sys.argv[1])
     executor = ProcessExecutor(2, transport={transport!r})
     futures = [
