@@ -152,11 +152,15 @@ class Ledger:
     # Time limits
 
     def arm(self, future: Future[Any], now: float) -> bool:
-        """Note when a task that was just sent will expire at the earliest; true if nothing expires sooner."""
+        """Note when a task that was just sent will expire at the earliest; true if there is something new to wake for.
+
+        That is so if nothing expires sooner, or if its memory has to be watched and no other's was.
+        """
+        starts_watch = future._options.memory_gb is not None and len(self.memory_limited) == 1
         limit = future._options.timeout
         if limit is None:
-            return False
-        return self._look_again(future, now + limit)
+            return starts_watch
+        return self._look_again(future, now + limit) or starts_watch
 
     def next_deadline(self) -> float | None:
         """Return when something is due at the earliest."""
