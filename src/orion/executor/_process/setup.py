@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orion.executor._process.seeds import seed_apart
 
-__all__ = ["WorkerSetup", "can_measure", "environment", "fit_out"]
+__all__ = ["WorkerSetup", "can_measure", "environment", "fit_out", "thread_limits"]
 
 _USAGE = "/proc/self/statm"
 _THREAD_LIMITS = (
@@ -70,8 +70,13 @@ def environment(n_workers: int, n_cpus: int, changes: Mapping[str, str], given: 
     Without a limit, each worker's BLAS or OpenMP would start a thread for every CPU.
     A limit that the user has set, in either mapping, holds.
     """
+    return {**thread_limits(n_workers, n_cpus, given), **given, **changes}
+
+
+def thread_limits(n_workers: int, n_cpus: int, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the limits of numeric libraries' threads that ``given`` does not set: a fair share of the CPUs."""
     share = str(max(1, n_cpus // n_workers))
-    return {**dict.fromkeys(_THREAD_LIMITS, share), **given, **changes}
+    return {name: share for name in _THREAD_LIMITS if name not in given}
 
 
 def fit_out(devices: Sequence[str], device: int) -> None:
