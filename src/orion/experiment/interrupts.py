@@ -29,7 +29,6 @@ class Interrupts:
         self._drain = drain
         self._held = False
         self._waiting = False
-        self._told = False
 
     @property
     def draining(self) -> bool:
@@ -38,10 +37,9 @@ class Interrupts:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Raise a signal that only counts too, once, within a ``with`` block: also if it came before."""
+        """Let each signal be raised within a ``with`` block, also one that only counts."""
         self._waiting = True
         try:
-            self._tell()
             yield
         finally:
             self._waiting = False
@@ -82,11 +80,6 @@ class Interrupts:
         self.received += 1
         if self.draining:
             if self._waiting:
-                self._tell()
+                raise KeyboardInterrupt
         elif not self._held or self.received >= _PATIENCE:
-            raise KeyboardInterrupt
-
-    def _tell(self) -> None:
-        if self.draining and not self._told:
-            self._told = True
             raise KeyboardInterrupt

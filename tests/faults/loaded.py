@@ -1,5 +1,0 @@
-"""Notes which process has imported it."""
-
-import os
-
-PID = os.getpid()
