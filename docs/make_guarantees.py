@@ -7,8 +7,10 @@ from pathlib import Path
 
 from orion.executor import _portable
 from orion.executor._core.guarantees import GUARANTEES
+from orion.executor._futures.limitations import IN_THREADS, IN_WORKERS
 from orion.executor.base import executor_factory
 
+ENGINES = ("process", "thread", "single", "dask", "slurm", "futures", "joblib")
 TARGET = Path(__file__).with_name("guarantees.md")
 
 HEAD = """\
@@ -24,10 +26,13 @@ This page is made from the engines' declarations by `docs/make_guarantees.py`.
 
 def engines() -> dict[str, Mapping[str, str]]:
     """Return what each engine declares, by the engine's name in the table."""
-    found = {
-        name: executor_factory.get_class(name).limitations for name in ("process", "ray", "slurm", "thread", "single")
+    found = {name: executor_factory.get_class(name).limitations for name in ENGINES}
+    return {
+        **found,
+        "futures, pool of threads": IN_THREADS,
+        "futures, isolate=False": IN_WORKERS,
+        "process, portable transport": _portable.limitations(),
     }
-    return {**found, "process, portable transport": _portable.limitations()}
 
 
 def page() -> str:
@@ -35,12 +40,12 @@ def page() -> str:
     declared = engines()
     lines = [HEAD, f"| guarantee | {' | '.join(declared)} |", f"|---|{'---|' * len(declared)}"]
     for key, promise in GUARANTEES.items():
-        cells = ["no" if key in limitations else "yes" for limitations in declared.values()]
+        cells = ["refused" if key in limitations else "honoured" for limitations in declared.values()]
         lines.append(f"| {promise} | {' | '.join(cells)} |")
     for name, limitations in declared.items():
         if limitations:
             lines.append(f"\n## Exceptions of `{name}`\n")
-            lines += [f"- *{GUARANTEES[key]}*: no, since {reason}." for key, reason in sorted(limitations.items())]
+            lines += [f"- *{GUARANTEES[key]}*: refused, since {reason}." for key, reason in sorted(limitations.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -70,6 +70,35 @@ def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
     assert "interrupted: 4 of 8 trials done" in log
 
 
+@pytest.mark.parametrize("engine", ["process", "thread"])
+def test_running_trials_may_finish(engine: str, gate: Gate, start: Start, tmp_path: Path) -> None:
+    driver = start(*COMMAND, "--max-trials", "8", "--executor", engine, "--drain")
+    gate.wait_for(2, driver)
+    driver.send_signal(signal.SIGTERM)
+    assert driver.stderr is not None
+    while "2 running ones may finish" not in driver.stderr.readline():
+        pass
+    gate.open()
+    with open(tmp_path / "gate", "w"):
+        _, log = driver.communicate()
+    assert driver.returncode == 130
+    assert "interrupted: 6 of 8 trials done, 0 running ones were stopped" in log
+    assert Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db").result().counts == {"completed": 6}
+
+
+def test_the_second_signal_stops_what_may_finish(gate: Gate, start: Start, tmp_path: Path) -> None:
+    driver = start(*COMMAND, "--max-trials", "8", "--drain")
+    gate.wait_for(2, driver)
+    driver.send_signal(signal.SIGINT)
+    assert driver.stderr is not None
+    while "2 running ones may finish" not in driver.stderr.readline():
+        pass
+    driver.send_signal(signal.SIGINT)
+    _, log = driver.communicate()
+    assert driver.returncode == 130
+    assert "interrupted: 4 of 8 trials done, 2 running ones were stopped and queued again" in log
+
+
 def test_signals_are_held_back_and_raised_afterwards() -> None:
     def work(interrupts: Interrupts) -> None:
         with interrupts.held():

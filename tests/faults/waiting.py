@@ -44,8 +44,7 @@ def start_python(code: str, *arguments: str, **settings: Any) -> subprocess.Pope
     """Start a script in an interpreter, and a session, of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
-        env=environment(),
         text=True,
         start_new_session=True,
-        **settings,
+        **{"env": environment(), **settings},
     )

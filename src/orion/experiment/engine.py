@@ -96,6 +96,8 @@ def _create(name: str, n_workers: int, *, fresh: bool) -> BaseExecutor:
         return create_executor(name, n_workers=n_workers, **options)
     except (ExecutorError, ValueError, TypeError) as error:
         raise ArgumentError(str(error)) from error
+    except OSError as error:  # limits on files, processes or descriptors
+        raise ArgumentError(f"the engine {name} cannot be started here: {error}") from error
 
 
 def _check_can_stop(executor: BaseExecutor) -> None:

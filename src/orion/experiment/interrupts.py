@@ -29,6 +29,7 @@ class Interrupts:
         self._drain = drain
         self._held = False
         self._waiting = False
+        self._told = False
 
     @property
     def draining(self) -> bool:
@@ -37,9 +38,10 @@ class Interrupts:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let each signal be raised within a ``with`` block, also one that only counts."""
+        """Raise a signal that only counts too, once, within a ``with`` block: also if it came before."""
         self._waiting = True
         try:
+            self._tell()
             yield
         finally:
             self._waiting = False
@@ -80,6 +82,11 @@ class Interrupts:
         self.received += 1
         if self.draining:
             if self._waiting:
-                raise KeyboardInterrupt
+                self._tell()
         elif not self._held or self.received >= _PATIENCE:
+            raise KeyboardInterrupt
+
+    def _tell(self) -> None:
+        if self.draining and not self._told:
+            self._told = True
             raise KeyboardInterrupt

@@ -18,7 +18,7 @@ _GIT_TIMEOUT_S = 10.0
 
 def provenance(folder: str | None = None) -> dict[str, Any]:
     """Return what is known of the code in a folder, by default the current one, and of what it stands on."""
-    found = {(it.metadata["Name"] or "").lower(): it.version for it in distributions()}
+    found = {(it["Name"] or "").lower(): it["Version"] for it in (package.metadata for package in distributions())}
     return {
         "git": _git(folder or os.getcwd()),
         "python": sys.version.split()[0],

@@ -7,6 +7,7 @@ the call and by the workers that it started.
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable
@@ -15,6 +16,8 @@ from typing import Any
 from orion.executor._core import current
 from orion.executor._core.functions import shipped
 from orion.executor._core.outcome import Failure, Value, described
+from orion.executor._core.script import settle_in
+from orion.executor._core.tensors import aware, dumps_aware
 
 __all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_here"]
 
@@ -32,7 +35,7 @@ def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> byte
     """
     callback = None if buffers is None else _large_to(buffers)
     try:
-        data = pickle.dumps(obj, _PROTOCOL, buffer_callback=callback)
+        data = dumps_aware(obj, _PROTOCOL, callback)
         # Plain pickle stores a name only: a worker has another __main__, and would fail to find it.
         if b"__main__" not in data and b"__mp_main__" not in data and not _any_by_value():
             return data
@@ -42,9 +45,10 @@ def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> byte
 
     if buffers is not None:
         buffers.clear()
-    data = cloudpickle.dumps(obj, _PROTOCOL, buffer_callback=callback)
-    assert isinstance(data, bytes)
-    return data
+    file = io.BytesIO()
+    pickler = cloudpickle.Pickler(file, _PROTOCOL, buffer_callback=callback)
+    (pickler if callback is None else aware(pickler, pickler.dispatch_table)).dump(obj)
+    return file.getvalue()
 
 
 def _large_to(buffers: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuffer], bool]:
@@ -84,7 +88,7 @@ def dumps_call(
         if ready is not None and not _any_by_value():
             try:
                 callback = None if buffers is None else _large_to(buffers)
-                data = pickle.dumps((ready, args, kwargs), _PROTOCOL, buffer_callback=callback)
+                data = dumps_aware((ready, args, kwargs), _PROTOCOL, callback)
                 if data.count(b"__main__") == ready.n_main and b"__mp_main__" not in data:
                     return data
             except Exception:  # noqa: S110 - as in dumps: cloudpickle may take it
@@ -150,6 +154,7 @@ def execute(
         function, args, kwargs = pickle.loads(call, buffers=buffers)
     except BaseException as error:
         return False, _dump_unloadable("the function or an argument could not be loaded in the worker", error), []
+    settle_in((function, *args, *kwargs.values()))
     outer = current.begin(name, function, attempt, whole_process=True)
     try:
         value = function(*args, **kwargs)

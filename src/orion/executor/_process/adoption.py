@@ -38,21 +38,7 @@ class Adoption:
 
     def cancelled(self, worker: WorkerState, number: int, later: Later) -> None:
         """Cancel what a task has submitted."""
-        child = worker.children.get(number)
-        if child is not None:
-            later.append(partial(child._executor.cancel, child))
-
-    def blocked(self, worker: WorkerState) -> None:
-        """Lend the slot of a worker whose task waits."""
-        self._pool.ledger.block(worker.number)
-        if self._pool.relay is not None:
-            self._pool.relay.slots_changed()
-
-    def unblocked(self, worker: WorkerState) -> None:
-        """Count a worker again whose task goes on."""
-        self._pool.ledger.unblock(worker.number)
-        if self._pool.relay is not None:
-            self._pool.relay.slots_changed()
+        later.append(partial(self._cancel, worker, number))  # after it was adopted, if that is still to be done
 
     # Without the lock
 
@@ -69,8 +55,7 @@ class Adoption:
         start = HEAD.size + length
         try:
             name, options = pickle.loads(data[HEAD.size : start])
-            data = bytes(data[start:])
-            call = self._pool.keep(data, buffers) if self._pool.relay is None else None
+            call = self._pool.keep(bytes(data[start:]), buffers)
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)
         except BaseException as error:
@@ -79,11 +64,17 @@ class Adoption:
         with self._pool.lock:
             if parent._id in self._pool.ledger.sent:  # what a task leaves behind when it ends is nobody's
                 worker.children[number] = child
+            is_orphan = worker.lost_task == parent._id
+        if is_orphan:
+            executor._settle_cancelled(child, "the task that had submitted it was lost")
+            return
         executor._tracker.watch(child, partial(self._child_ended, worker, number, child))
-        if self._pool.relay is None:
-            self._pool.submit(child, first=True)
-        else:
-            self._pool.relay.take(child, data, buffers)
+        self._pool.submit(child, first=True)
+
+    def _cancel(self, worker: WorkerState, number: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            child._executor.cancel(child)
 
     def _child_ended(self, worker: WorkerState, number: int, child: Future[Any]) -> None:
         outcome = child._outcome

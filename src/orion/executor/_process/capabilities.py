@@ -7,6 +7,8 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 
+from orion.executor._process.slots import MAP_BYTES
+
 __all__ = ["missing", "supported"]
 
 
@@ -26,6 +28,14 @@ def missing() -> list[str]:
     return found
 
 
+def _try_memory_file() -> None:
+    fd = os.memfd_create("orion-attempt", os.MFD_CLOEXEC)
+    try:
+        os.ftruncate(fd, MAP_BYTES)  # it takes no memory, but ulimit -f may be below it
+    finally:
+        os.close(fd)
+
+
 def _try_packet_pipe() -> None:
     for fd in os.pipe2(os.O_CLOEXEC | os.O_DIRECT):
         os.close(fd)
@@ -38,7 +48,7 @@ def _try_packet_sockets() -> None:
 
 
 _ATTEMPTS: Mapping[str, Callable[[], object]] = {
-    "memory files (os.memfd_create)": lambda: os.close(os.memfd_create("orion-attempt", os.MFD_CLOEXEC)),
+    "memory files (os.memfd_create)": _try_memory_file,
     "process descriptors (os.pidfd_open)": lambda: os.close(os.pidfd_open(os.getpid())),
     "event descriptors (os.eventfd)": lambda: os.close(os.eventfd(0, os.EFD_CLOEXEC)),
     "pipes of packets (os.O_DIRECT)": _try_packet_pipe,

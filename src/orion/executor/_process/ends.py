@@ -49,6 +49,7 @@ class Ends:
         """Fail the task that a worker ran when it died, and stop what that task had submitted."""
         ledger = self._pool.ledger
         ledger.died(worker.number, had_work=had_work)
+        worker.lost_task = task
         if task is not None:
             verdict = ledger.verdicts.get(task)
             future = ledger.ended(task)

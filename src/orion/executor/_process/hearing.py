@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from orion.executor._core import payload
 from orion.executor._core.arrived import Arrived
+from orion.executor._core.outcome import Failure, Outcome, described
 from orion.executor._process.adoption import Adoption
 from orion.executor._process.base_pool import Later
 from orion.executor._process.ends import Ends
@@ -33,8 +36,10 @@ class Hearing:
             Kind.UNFIT: self._unfit,
             Kind.SUBMIT: self._submitted,
             Kind.CANCEL: self._cancelled,
-            Kind.BLOCKED: lambda frame, _: self._adoption.blocked(pool.ledger.workers[frame.worker]),
-            Kind.UNBLOCKED: lambda frame, _: self._adoption.unblocked(pool.ledger.workers[frame.worker]),
+            Kind.BLOCKED: lambda frame, _: pool.ledger.block(frame.worker),
+            Kind.UNBLOCKED: lambda frame, _: pool.ledger.unblock(frame.worker),
+            Kind.PIECE: lambda frame, _: pool.add_piece(frame.worker, frame.body),
+            Kind.FETCH: lambda frame, _: pool.send_call(frame.worker, frame.number),
             Kind.PARKED: lambda frame, _: pool.ledger.park(frame.worker),
         }
 
@@ -44,8 +49,12 @@ class Hearing:
             self._handlers[frame.kind](frame, later)
 
     def _ended(self, frame: Frame, later: Later) -> None:
-        data, buffers = self._pool.content(frame)
-        outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
+        outcome: Outcome
+        try:
+            data, buffers = self._pool.content(frame)
+            outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
+        except (OSError, MemoryError) as error:
+            outcome = Failure(no_room(error))
         self._ends.task_ended(self._pool.ledger.workers[frame.worker], frame.number, outcome, later)
 
     def _spawned(self, frame: Frame, later: Later) -> None:
@@ -72,18 +81,31 @@ class Hearing:
             had_work=kind != 0,
             message=message if worker.pid is None else "",
         )
+        pool.pieces.pop(frame.worker, None)
         pool.channels.slots.clear(worker.slot)
         pool.links.close(frame.worker)
 
     def _unfit(self, frame: Frame, later: Later) -> None:
-        data, _ = self._pool.content(frame)
+        try:
+            data, _ = self._pool.content(frame)
+        except (OSError, MemoryError) as error:
+            data = payload.dump_failure(no_room(error))
         self._ends.workers_unfit(data, later)
 
     def _submitted(self, frame: Frame, later: Later) -> None:
         if self._pool.ledger.expect_nested():
             self._pool.take_back_all()
-        data, buffers = self._pool.content(frame)
+        try:
+            data, buffers = self._pool.content(frame)
+        except (OSError, MemoryError) as error:
+            refusal = payload.dump_failure(no_room(error))
+            later.append(partial(self._pool.reply, frame.worker, frame.number, False, refusal, ()))
+            return
         self._adoption.submitted(self._pool.ledger.workers[frame.worker], frame.number, data, buffers, later)
 
     def _cancelled(self, frame: Frame, later: Later) -> None:
         self._adoption.cancelled(self._pool.ledger.workers[frame.worker], frame.number, later)
+
+
+def no_room(error: Exception) -> MemoryError:
+    return MemoryError(f"this process has no room for what a worker has sent: {described(error)}")

@@ -92,7 +92,12 @@ class Template:
 
     def end(self, timeout: float) -> int:
         """Wait for the template's end, at most ``timeout`` seconds, then kill it; return its exit code."""
-        if not wait_for_exit(self._process.pid, timeout):
+        try:
+            if not wait_for_exit(self._process.pid, timeout):
+                self._process.kill()
+        except OSError:  # no descriptor is left: look at it now and then
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout)
             self._process.kill()
         if self._process.wait() != 0:
             end_stragglers(self._mark, timeout)

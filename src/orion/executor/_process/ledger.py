@@ -36,6 +36,8 @@ class WorkerState:
     was_parked: bool = False
     children: dict[int, Future[Any]] = field(default_factory=dict)
     """What its tasks submitted, by the worker's own numbers, until it has ended."""
+    lost_task: int | None = None
+    """What it ran when it died."""
 
 
 class Ledger:
@@ -115,6 +117,10 @@ class Ledger:
         self._ceiling = None
         return self.sent.pop(task, None)
 
+    def call(self, task: int) -> Any:
+        """Return the call of a task that was sent; ``None`` if it has ended."""
+        return self._calls.get(task)
+
     def lose_sent(self) -> list[Future[Any]]:
         """Take all sent tasks off the books, and return them."""
         futures = list(self.sent.values())
@@ -122,6 +128,13 @@ class Ledger:
         self._calls.clear()
         self.verdicts.clear()
         self.memory_limited.clear()
+        return futures
+
+    def lose_queued(self) -> list[Future[Any]]:
+        """Take all tasks off the books that were not sent, and return them."""
+        futures = [future for future in self._queue if future._id not in self._withdrawn]
+        self._queue.clear()
+        self._withdrawn.clear()
         return futures
 
     def clear(self) -> list[Future[Any]]:
@@ -139,11 +152,15 @@ class Ledger:
     # Time limits
 
     def arm(self, future: Future[Any], now: float) -> bool:
-        """Note when a task that was just sent will expire at the earliest; true if nothing expires sooner."""
+        """Note when a task that was just sent will expire at the earliest; true if there is something new to wake for.
+
+        That is so if nothing expires sooner, or if its memory has to be watched and no other's was.
+        """
+        starts_watch = future._options.memory_gb is not None and len(self.memory_limited) == 1
         limit = future._options.timeout
         if limit is None:
-            return False
-        return self._look_again(future, now + limit)
+            return starts_watch
+        return self._look_again(future, now + limit) or starts_watch
 
     def next_deadline(self) -> float | None:
         """Return when something is due at the earliest."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import select
 import socket
@@ -20,6 +22,7 @@ class Links:
         self._sockets: dict[int, socket.socket] = {}
         self._waiting: dict[int, deque[tuple[bytes, int | None]]] = {}
         self._worker_of: dict[int, int] = {}
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def open(self, worker: int) -> socket.socket:
         """Return the worker's end of a new line, which is the caller's to close."""
@@ -49,9 +52,28 @@ class Links:
             return  # it has died; its end will be reported
 
     def receive_fd(self, worker: int) -> int:
-        """Return the next descriptor that a worker has sent; it is there before the frame that tells of it."""
+        """Return the next descriptor that a worker has sent; it is there before the frame that tells of it.
+
+        The kernel drops one for which there is no room, so room is made.
+
+        Raises
+        ------
+        OSError
+            If it was dropped nevertheless.
+        """
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
         _, fds, _, _ = socket.recv_fds(self._sockets[worker], 1, 1)
+        if not fds:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return fds[0]
+
+    def received(self, fd: int) -> None:
+        """Close a descriptor that a worker has sent, and see to it that there is room for the next."""
+        os.close(fd)
+        with contextlib.suppress(OSError):
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def flush(self, descriptor: int) -> None:
         """Send what waits for the worker whose line can be written again."""
@@ -86,3 +108,5 @@ class Links:
     def close_all(self) -> None:
         for worker in list(self._sockets):
             self.close(worker)
+        if self._spare >= 0:
+            os.close(self._spare)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import socket
 import threading
 
+from orion.executor._core import payload
 from orion.executor._core.arrived import Arrived
 from orion.executor._core.executor import BaseExecutor
 from orion.executor._process import segments
+from orion.executor._process.pieces import put_together
 from orion.executor._process.task_side import TaskSideExecutor, answered
 from orion.executor._process.wire import PACKET_BYTES, Form, Reply
 from orion.executor._process.worker import Worker
@@ -33,6 +35,7 @@ def listen(worker: Worker) -> None:
 
 
 def _hear(worker: Worker) -> None:
+    arriving = bytearray()
     while True:
         try:
             packet, fds, _, _ = socket.recv_fds(worker.link, PACKET_BYTES, 1)
@@ -44,9 +47,33 @@ def _hear(worker: Worker) -> None:
         if kind == Reply.UNPARK:
             worker.unparked.release()
             continue
-        data: bytes | memoryview = packet[Reply.HEADER.size :]
-        buffers: list[memoryview] = []
-        if form == Form.SEGMENT:
-            with contextlib.closing(os.fdopen(fds[0], "rb")) as file:
-                data, buffers = segments.read(file.fileno(), private=False)
-        answered(Arrived(kind == Reply.RETURNED, data, buffers), number)
+        if kind == Reply.PIECE:
+            arriving += packet[Reply.HEADER.size :]
+            continue
+        if kind == Reply.CALL:
+            worker.calls.put(arriving)
+            arriving = bytearray()
+            continue
+        try:
+            data, buffers = _content(packet, form, fds, arriving)
+            answered(Arrived(kind == Reply.RETURNED, data, buffers), number)
+        except (OSError, MemoryError) as error:
+            problem = MemoryError(f"the worker has no room for the result of what the task had submitted: {error}")
+            answered(Arrived(False, payload.dump_failure(problem)), number)
+        if form == Form.PIECES:
+            arriving = bytearray()
+
+
+def _content(
+    packet: bytes, form: int, fds: list[int], arrived: bytearray
+) -> tuple[bytes | memoryview, list[memoryview]]:
+    if form == Form.INLINE:
+        return packet[Reply.HEADER.size :], []
+    if form == Form.PIECES:
+        return put_together(arrived)
+    if not fds:  # the kernel leaves out what there is no room for
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    try:
+        return segments.read(fds[0], private=False)
+    finally:
+        os.close(fds[0])

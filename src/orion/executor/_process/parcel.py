@@ -46,6 +46,19 @@ class Parcel:
             self._parts = None
         return b"%d %d" % (self._fd, os.fstat(self._fd).st_ino)
 
+    def content(self) -> list[bytes | memoryview]:
+        """Return the call's pickle and its buffers.
+
+        Raises
+        ------
+        OSError, MemoryError
+            If there is no memory left.
+        """
+        if self._parts is not None:
+            return [*self._parts]
+        data, buffers = segments.read(self._fd, private=False)
+        return [data, *buffers]
+
     def __del__(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)

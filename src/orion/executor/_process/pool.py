@@ -19,12 +19,13 @@ from orion.executor._process.launch import Launch
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.links import Links
 from orion.executor._process.parcel import Parcel
+from orion.executor._process.pieces import cut, put_together
 from orion.executor._process.pump import Pump
 from orion.executor._process.slots import N_SLOTS
 from orion.executor._process.tail import read_tail
 from orion.executor._process.verdicts import where_it_crashed
-from orion.executor._process.wire import CALL_ROOM, FRAME_ROOM, Form, Frame, Order, Packet, Reply
-from orion.executor.errors import TaskReport
+from orion.executor._process.wire import CALL_ROOM, FRAME_ROOM, REPLY_ROOM, Form, Frame, Order, Packet, Reply
+from orion.executor.errors import TaskReport, WorkersUnfit
 
 __all__ = ["Pool"]
 
@@ -39,6 +40,7 @@ class Pool(BasePool):
         self.poll = select.poll()
         self.links = Links(self.poll, self.wake_up)
         self.channels = launch.channels
+        self.pieces: dict[int, bytearray | None] = {}  # by worker: of what it sends; None if there is no room for it
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.template = launch.template
         self.new_template = launch.again
@@ -67,7 +69,12 @@ class Pool(BasePool):
             with self.lock:
                 self.links.send(worker, Reply.HEADER.pack(kind, number, Form.INLINE) + bytes(data))
             return
-        fd = segments.write([data, *buffers])
+        try:
+            fd = segments.write([data, *buffers])
+        except OSError:
+            with self.lock:
+                self._send_in_pieces(worker, kind, number, [data, *buffers])
+            return
         try:
             with self.lock:
                 self.links.send(worker, Reply.HEADER.pack(kind, number, Form.SEGMENT), fd)
@@ -102,18 +109,52 @@ class Pool(BasePool):
             except OSError as error:
                 failed.append((future, Failure(MemoryError(f"task {future.name!r} could not be sent: {error}"))))
             self.ledger.ended(future._id)
-        self._staff()
-        return failed
+        return failed + self._staff()
 
     def content(self, frame: Frame) -> tuple[bytes | memoryview, list[memoryview]]:
-        """Return what a frame holds, or what its worker has sent in a segment."""
+        """Return what a frame holds, or what its worker has sent in a segment or in pieces.
+
+        Raises
+        ------
+        OSError, MemoryError
+            If this process has no room for it.
+        """
         if frame.form == Form.INLINE:
             return frame.body, []
+        if frame.form == Form.PIECES:
+            arrived = self.pieces.pop(frame.worker)
+            if arrived is None:
+                raise MemoryError
+            return put_together(arrived)
         fd = self.links.receive_fd(frame.worker)
         try:
             return segments.read(fd, private=False)
         finally:
-            os.close(fd)
+            self.links.received(fd)
+
+    def send_call(self, worker: int, task: int) -> None:
+        """Send a worker, in pieces, the call of a task that it has begun."""
+        call = self.ledger.call(task)
+        if isinstance(call, Parcel):
+            try:
+                parts = call.content()
+            except (OSError, MemoryError):
+                parts = []  # which tells the worker
+            self._send_in_pieces(worker, Reply.CALL, task, parts)
+
+    def add_piece(self, worker: int, piece: bytes) -> None:
+        """Take in a piece of what a worker is sending."""
+        try:
+            arrived = self.pieces.setdefault(worker, bytearray())
+            if arrived is not None:
+                arrived += piece
+        except MemoryError:
+            self.pieces[worker] = None
+
+    def _send_in_pieces(self, worker: int, kind: int, number: int, parts: Sequence[bytes | memoryview]) -> None:
+        for piece in cut(parts, REPLY_ROOM):
+            self.links.send(worker, Reply.HEADER.pack(Reply.PIECE, number, Form.INLINE) + piece)
+        self.links.send(worker, Reply.HEADER.pack(kind, number, Form.PIECES))
 
     def take_back(self, task: int) -> bool:
         found = False
@@ -175,25 +216,37 @@ class Pool(BasePool):
             return False
         return True
 
-    def _staff(self) -> None:
-        """Have as many workers at work as there should be."""
+    def _staff(self) -> list[tuple[Future[Any], Failure]]:
+        """Have as many workers at work as there should be; return what cannot be run without another."""
         if self.ledger.fully_staffed:
-            return
+            return []
         for _ in range(self.ledger.missing()):
             if (worker := self.ledger.unpark()) is not None:
                 self.links.send(worker.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))
             elif (worker := self.ledger.hire()) is not None:
-                with self.links.open(worker.number) as theirs:
+                try:
+                    theirs = self.links.open(worker.number)
+                except OSError as error:
+                    return [] if self.ledger.not_hired(worker.number) else self._refuse(worker, error)
+                with theirs:
                     if not self.order(Order.FORK, worker, worker.device, (theirs.fileno(),)):
                         self.ledger.died(worker.number, had_work=True)
                         self.links.close(worker.number)
-                        return
+                        return []
         for _ in range(self.ledger.surplus()):
             try:
                 os.write(self.channels.task_write, Packet.HEADER.pack(0, Packet.PARK, Form.INLINE))
             except BlockingIOError:
                 break
             self.ledger.park_sent()
+        return []
+
+    def _refuse(self, worker: WorkerState, reason: OSError) -> list[tuple[Future[Any], Failure]]:
+        """Return what waits for a worker, since this one cannot be reached and no other does anything."""
+        self.ledger.died(worker.number, had_work=True)
+        self.take_back_all()
+        error = WorkersUnfit(f"there is no worker, and none can be started: {reason}")
+        return [(future, Failure(error)) for future in self.ledger.lose_queued()]
 
 
 def _packet(future: Future[Any]) -> bytes | None:
@@ -201,5 +254,12 @@ def _packet(future: Future[Any]) -> bytes | None:
     call: bytes | Parcel | None = future._call
     if call is None:
         return None
-    form, body = (Form.SEGMENT, call.place()) if isinstance(call, Parcel) else (Form.INLINE, call)
+    form, body = (Form.INLINE, call) if isinstance(call, bytes) else _placed(call)
     return Packet.run(future._id, form, future._attempt, future._options.name or "", body)
+
+
+def _placed(call: Parcel) -> tuple[int, bytes]:
+    try:
+        return Form.SEGMENT, call.place()
+    except OSError:  # its worker will have it sent in pieces
+        return Form.PIECES, b""

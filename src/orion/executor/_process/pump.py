@@ -145,6 +145,8 @@ class Pump:
                 for child in worker.children.values():
                     later.append(partial(child._executor.cancel, child))
                 pool.ledger.died(worker.number, had_work=True)
+                pool.pieces.pop(worker.number, None)
+                worker.lost_task = pool.channels.slots.running(worker.slot)
                 pool.channels.slots.clear(worker.slot)
                 pool.links.close(worker.number)
             for future in pool.ledger.lose_sent():

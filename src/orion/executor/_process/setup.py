@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-__all__ = ["WorkerSetup", "can_measure", "environment", "fit_out"]
+from orion.executor._process.seeds import seed_apart
+
+__all__ = ["WorkerSetup", "can_measure", "environment", "fit_out", "thread_limits"]
 
 _USAGE = "/proc/self/statm"
 _THREAD_LIMITS = (
@@ -69,18 +70,20 @@ def environment(n_workers: int, n_cpus: int, changes: Mapping[str, str], given: 
     Without a limit, each worker's BLAS or OpenMP would start a thread for every CPU.
     A limit that the user has set, in either mapping, holds.
     """
+    return {**thread_limits(n_workers, n_cpus, given), **given, **changes}
+
+
+def thread_limits(n_workers: int, n_cpus: int, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the limits of numeric libraries' threads that ``given`` does not set: a fair share of the CPUs."""
     share = str(max(1, n_cpus // n_workers))
-    return {**dict.fromkeys(_THREAD_LIMITS, share), **given, **changes}
+    return {name: share for name in _THREAD_LIMITS if name not in given}
 
 
 def fit_out(devices: Sequence[str], device: int) -> None:
     """Make a freshly forked process differ from its siblings: its own GPU, its own random numbers."""
     if devices:
         os.environ["CUDA_VISIBLE_DEVICES"] = devices[device]
-    # random seeds itself anew after a fork, numpy's global generator does not.
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and "numpy.random" in sys.modules:
-        numpy.random.seed()
+    seed_apart()
 
 
 def can_measure() -> bool:

@@ -12,7 +12,7 @@ import struct
 
 from orion.executor._process.wire import PACKET_BYTES, Packet
 
-__all__ = ["N_SLOTS", "Slots"]
+__all__ = ["MAP_BYTES", "N_SLOTS", "Slots"]
 
 _SLOT_BYTES = 2 * PACKET_BYTES
 _STARTED = struct.Struct("<QQ")  # task, nanoseconds of the monotonic clock; the task is written last
@@ -22,6 +22,7 @@ _TAIL_AT = 64
 
 # Virtual only: a slot's pages exist once a worker has used it.
 N_SLOTS = 4096
+MAP_BYTES = N_SLOTS * _SLOT_BYTES
 
 
 class Slots:
@@ -30,9 +31,9 @@ class Slots:
     def __init__(self, fd: int | None = None) -> None:
         if fd is None:
             fd = os.memfd_create("orion-slots", os.MFD_CLOEXEC)
-            os.ftruncate(fd, N_SLOTS * _SLOT_BYTES)
+            os.ftruncate(fd, MAP_BYTES)
         self.fd = fd
-        self._map = mmap.mmap(fd, N_SLOTS * _SLOT_BYTES)
+        self._map = mmap.mmap(fd, MAP_BYTES)
         self._view = memoryview(self._map)
 
     def packet(self, slot: int) -> memoryview:

@@ -163,6 +163,8 @@ class Template:
             setup = self._setup
             Worker(worker, slot, self._tasks, self._results, self._slots, line, self._driver, setup).run()
             status = 0
+        except ConnectionError:  # the driver has ended, and is told nothing any more
+            pass
         except BaseException:
             import traceback
 

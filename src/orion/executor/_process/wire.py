@@ -16,6 +16,7 @@ __all__ = [
     "DESCRIPTORS_GONE",
     "FRAME_ROOM",
     "PACKET_BYTES",
+    "REPLY_ROOM",
     "Form",
     "Frame",
     "FrameReader",
@@ -38,6 +39,7 @@ class Form:
 
     INLINE = 0
     SEGMENT = 1
+    PIECES = 2  # what came before it, or has to be fetched
 
 
 class Packet:
@@ -73,6 +75,8 @@ class Kind:
     UNBLOCKED = 8
     PARKED = 9
     UNFIT = 10  # the initializer or an import failed; body: the failure
+    PIECE = 11  # of what the worker's next frame of the form PIECES tells
+    FETCH = 12  # number: the task whose call the worker wants to have in pieces
 
 
 class Order:
@@ -91,8 +95,11 @@ class Reply:
     RETURNED = 1
     RAISED = 2
     UNPARK = 3
+    PIECE = 4  # of what the next reply of the form PIECES tells
+    CALL = 5  # what was fetched
 
 
+REPLY_ROOM = PACKET_BYTES - Reply.HEADER.size
 PEAK_MEMORY = struct.Struct("<Q")  # bytes
 
 
@@ -159,7 +166,7 @@ class FrameReader:
         found = []
         while end - start >= _FRAME.size:
             length, kind, form, worker, number = _FRAME.unpack_from(self._memory, start)
-            if not (_FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.UNFIT and form <= Form.SEGMENT):
+            if not (_FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.FETCH and form <= Form.PIECES):
                 raise ValueError(f"{bytes(self._view[start : start + _FRAME.size])!r} begins no frame")
             if end - start < length:
                 break

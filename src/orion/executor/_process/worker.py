@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pickle
 import signal
 import socket
 import sys
 import threading
 import time
+from queue import SimpleQueue
 from typing import Any
 
 from orion.executor._core import payload, worker_side
 from orion.executor._process import segments
+from orion.executor._process.pieces import cut, put_together
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.surroundings import Surroundings
@@ -54,6 +57,7 @@ class Worker:
         self._identity = self._descriptors()
         self._tail = slots.tail(slot)
         self.unparked = threading.Semaphore(0)
+        self.calls: SimpleQueue[bytearray] = SimpleQueue()  # that were fetched
 
     def run(self) -> None:
         """Serve until there are no more calls, or until the worker should be replaced."""
@@ -88,13 +92,23 @@ class Worker:
         if not buffers and len(data) <= FRAME_ROOM:
             os.write(self._results, frame(kind, self.number, number, data))
             return
-        fd = segments.write([data, *buffers])
+        try:
+            fd = segments.write([data, *buffers])
+        except OSError:
+            self._send_in_pieces(kind, number, [data, *buffers])
+            return
         try:
             with self._send_lock:  # the driver takes descriptors in the order of their frames
                 socket.send_fds(self.link, [b"\0"], [fd])
                 os.write(self._results, frame(kind, self.number, number, form=Form.SEGMENT))
         finally:
             os.close(fd)
+
+    def _send_in_pieces(self, kind: int, number: int, parts: list[bytes | pickle.PickleBuffer]) -> None:
+        with self._send_lock:
+            for piece in cut(parts, FRAME_ROOM):
+                os.write(self._results, frame(Kind.PIECE, self.number, number, piece))
+            os.write(self._results, frame(kind, self.number, number, form=Form.PIECES))
 
     def listen(self) -> None:
         """See to it that the driver's replies are heard."""
@@ -133,8 +147,8 @@ class Worker:
         call: Any = body
         call_buffers: list[memoryview] = []
         try:
-            if form == Form.SEGMENT:
-                call, call_buffers = self._open_call(body)
+            if form != Form.INLINE:
+                call, call_buffers = self._fetch_call(task) if form == Form.PIECES else self._open_call(task, body)
             ok, data, buffers = payload.execute(call, call_buffers, name=name, attempt=attempt)
         except BaseException as error:  # a signal's exception may come outside of the user's code
             ok, data, buffers = False, payload.dump_failure(error), []
@@ -152,10 +166,22 @@ class Worker:
             problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
             self.send(Kind.RAISED, task, problem)
 
-    def _open_call(self, body: bytes) -> tuple[memoryview, list[memoryview]]:
+    def _fetch_call(self, task: int) -> tuple[memoryview, list[memoryview]]:
+        """Have the driver send a call, in pieces."""
+        self.listen()
+        self.send(Kind.FETCH, task)
+        call, buffers = put_together(self.calls.get())
+        if not call:
+            raise MemoryError("the driver has no room to send the call")
+        return call, buffers
+
+    def _open_call(self, task: int, body: bytes) -> tuple[memoryview, list[memoryview]]:
         """Open the driver's segment that holds a call; the driver keeps it open while the task runs."""
         number, inode = (int(part) for part in body.split())
-        fd = os.open(f"/proc/{self._driver}/fd/{number}", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fd = os.open(f"/proc/{self._driver}/fd/{number}", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:  # no descriptor is left
+            return self._fetch_call(task)
         try:
             if os.fstat(fd).st_ino != inode:
                 raise OSError(f"descriptor {number} of the driver is not the segment that was sent")

@@ -8,6 +8,7 @@ import sys
 import click
 
 from orion.executor.errors import ExecutorError
+from orion.experiment.cli.engines import engines
 from orion.experiment.cli.logs import logs
 from orion.experiment.cli.rerun import rerun
 from orion.experiment.cli.run import run
@@ -25,6 +26,7 @@ def app() -> None:
     """Search for the parameters of a function, in parallel, with nothing lost."""
 
 
+app.add_command(engines)
 app.add_command(run)
 app.add_command(logs)
 app.add_command(rerun)

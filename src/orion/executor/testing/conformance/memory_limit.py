@@ -18,10 +18,10 @@ class MemoryLimitTests(Conformance):
         executor = self.start(1)
         reason = executor.limitations.get("memory_gb")
         if reason is None:
-            assert executor.options(memory_gb=0.5).submit(tasks.identity, 1).get() == 1
+            assert executor.options(memory_gb=100.0).submit(tasks.identity, 1).get() == 1
         else:
             with pytest.raises(OptionNotSupported) as raised:
-                executor.options(memory_gb=0.5)
+                executor.options(memory_gb=100.0)
             assert reason in str(raised.value)
 
     def test_a_task_that_uses_too_much_is_stopped(self, tmp_path: Path) -> None:
@@ -37,3 +37,11 @@ class MemoryLimitTests(Conformance):
         assert limited.submit(tasks.identity, 1).get() == 1
         beside.release()
         assert beside.future.get() == "held"
+
+    def test_a_task_that_comes_after_a_rest_is_limited_too(self, tmp_path: Path) -> None:
+        """Its worker is there already, and nothing else happens that might remind anyone of it."""
+        executor = self.start(1)
+        self.needs(executor, "memory_gb")
+        assert executor.submit(tasks.identity, 1).get() == 1
+        with pytest.raises(OutOfMemory):
+            executor.options(memory_gb=0.25).submit(tasks.use_memory, 0.5, tmp_path / "started").get()

@@ -1,0 +1,5 @@
+"""Notes which process has imported it."""
+
+import os
+
+PID = os.getpid()
