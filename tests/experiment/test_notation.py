@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion.experiment import SpaceError
-from orion.experiment.notation import MISSING, ChoicesPrior, FloatPrior, IntPrior, Parameter, parse
+from orion.experiment.notation import (
+    MISSING,
+    ChoicesPrior,
+    FidelityPrior,
+    FloatPrior,
+    IntPrior,
+    NormalPrior,
+    Parameter,
+    parse,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100)
 
@@ -31,6 +40,12 @@ finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_
         ("choices('relu', 'tanh')", ChoicesPrior(("relu", "tanh"))),
         ("choices(('é', 'ü'))", ChoicesPrior(("é", "ü"))),
         ("choices([7])", ChoicesPrior((7,))),
+        ("normal(0, 1)", NormalPrior(0, 1)),
+        ("gaussian(loc=-1, scale=0.5, precision=3)", NormalPrior(-1, 0.5, precision=3)),
+        ("normal(10, 2, discrete=True)", NormalPrior(10, 2, discrete=True)),
+        ("fidelity(1, 16)", FidelityPrior(1, 16)),
+        ("fidelity(1, 81, 3)", FidelityPrior(1, 81, 3)),
+        ("fidelity(1, 81, base=3)", FidelityPrior(1, 81, 3)),
     ],
 )
 def test_priors(text: str, prior: object) -> None:
@@ -44,6 +59,8 @@ def test_priors(text: str, prior: object) -> None:
         ("uniform(0, 2, default_value=1)", 1.0),
         ("randint(1, 10, default_value=9.0)", 9),
         ("choices([None, 'a'], default_value=None)", None),
+        ("normal(0, 1, default_value=1)", 1.0),
+        ("normal(0, 2, discrete=True, default_value=1.0)", 1),
         ("uniform(0, 1)", MISSING),
     ],
 )
@@ -56,17 +73,23 @@ def test_default_values(text: str, default: object) -> None:
     ("text", "pointed_at", "reason"),
     [
         ("unifrom(0, 1)", "unifrom", "did you mean uniform"),
-        ("beta(1, 2)", "beta", "the priors are uniform, loguniform, randint, choices"),
-        ("normal(0, 1)", "normal", "need bounds"),
-        ("gaussian(0, 1)", "gaussian", "need bounds"),
-        ("fidelity(1, 16)", "fidelity", "fidelities"),
+        ("beta(1, 2)", "beta", "the priors are uniform, loguniform, randint, normal"),
+        ("normal(0, 0)", "0)", "above 0"),
+        ("normal(0)", ")", "scale is missing"),
+        ("normal('a', 1)", "'a'", "finite number"),
+        ("normal(0, 0.1, discrete=True)", "0.1", "too few whole numbers"),
+        ("normal(1e17, 1)", "1)", "cannot be held"),
+        ("normal(0, 1, default_value=6)", "default_value", "not in the range"),
+        ("fidelity(0, 16)", "0", "starts at 1"),
+        ("fidelity(1, 16, 1)", "1)", "base is a whole number"),
+        ("fidelity(1, 1.5)", "1.5", "whole number"),
         ("uniform(0, 1", "(0", "never closed"),
         ("uniform 0, 1", "0", "not a prior"),
         ("0.5", "0.5", "not a prior"),
         ("a.uniform(0, 1)", "a.", "not a prior"),
         ("uniform(0, 1) + 1", "uniform", "not a prior"),
         ("uniform(0)", ")", "high is missing"),
-        ("uniform(0, 1, 2)", "2", "takes 2 bounds"),
+        ("uniform(0, 1, 2)", "2", "takes low and high"),
         ("uniform(0, 1, high=2)", "high", "given twice"),
         ("uniform(0, 1, step=2)", "step", "no option 'step'"),
         ("uniform(0, 1, shape=2)", "shape", "arrays are not supported"),
@@ -125,7 +148,7 @@ def test_any_text_is_a_prior_or_a_space_error(text: str) -> None:
 
 
 @given(
-    st.sampled_from(["uniform", "loguniform", "randint", "choices"]),
+    st.sampled_from(["uniform", "loguniform", "randint", "choices", "normal", "fidelity"]),
     st.text(alphabet="0123456789.,=-+e'\"[](){} _truediscalhgTF*", max_size=40),
 )
 def test_any_arguments_are_a_prior_or_a_space_error(name: str, arguments: str) -> None:

@@ -15,14 +15,27 @@ from typing import Any, NoReturn, TypeAlias
 
 from orion.experiment.errors import SpaceError
 
-__all__ = ["MISSING", "Choice", "ChoicesPrior", "FloatPrior", "IntPrior", "Parameter", "parse"]
+__all__ = [
+    "LARGEST_INT",
+    "MISSING",
+    "Choice",
+    "ChoicesPrior",
+    "FidelityPrior",
+    "FloatPrior",
+    "IntPrior",
+    "NormalPrior",
+    "Parameter",
+    "is_finite_number",
+    "parse",
+]
 
 Choice: TypeAlias = bool | int | float | str | None
 
 MISSING: Any = object()
 """Stands for a default that was not given; ``None`` may be a choice."""
 
-_LARGEST_INT = 2**53  # the database holds numbers as doubles
+LARGEST_INT = 2**53  # the database holds numbers as doubles
+_WIDTH = 5  # of a normal prior to each side, in standard deviations: one draw in two million would be outside
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,50 @@ class ChoicesPrior:
         return value in self.choices
 
 
-Prior: TypeAlias = FloatPrior | IntPrior | ChoicesPrior
+@dataclass(frozen=True)
+class NormalPrior:
+    """A number that is most likely near ``loc``, with the standard deviation ``scale``.
+
+    Optuna's samplers need bounds: five standard deviations to each side.
+    """
+
+    loc: float
+    scale: float
+    discrete: bool = False
+    precision: int | None = None
+
+    @property
+    def low(self) -> float:
+        """The lower bound."""
+        return self.loc - _WIDTH * self.scale
+
+    @property
+    def high(self) -> float:
+        """The upper bound."""
+        return self.loc + _WIDTH * self.scale
+
+    def contains(self, value: Any) -> bool:
+        """Return whether ``value`` could be drawn."""
+        return is_finite_number(value) and self.low <= value <= self.high and (not self.discrete or value == int(value))
+
+
+@dataclass(frozen=True)
+class FidelityPrior:
+    """How far a trial goes, if it is not pruned: to ``high``, and at least to ``low``.
+
+    Every ``base``-fold the worse trials are pruned.
+    """
+
+    low: int
+    high: int
+    base: int = 2
+
+    def contains(self, value: Any) -> bool:
+        """Return whether ``value`` is what trials are given."""
+        return value == self.high and not isinstance(value, bool)
+
+
+Prior: TypeAlias = FloatPrior | IntPrior | ChoicesPrior | NormalPrior | FidelityPrior
 
 
 @dataclass(frozen=True)
@@ -82,7 +138,8 @@ def parse(text: str) -> Parameter:
 
     ``uniform(low, high)`` and ``loguniform(low, high)`` draw a real number, with ``discrete=True`` a whole one, both
     bounds included; ``randint(low, high)`` draws a whole number below ``high``, as NumPy and SciPy do;
-    ``choices([a, b])`` or ``choices(a, b)`` picks one of the values. All take ``default_value``, the value of the
+    ``normal(loc, scale)`` draws around ``loc``; ``choices([a, b])`` or ``choices(a, b)`` picks one of the values;
+    ``fidelity(low, high, base=2)`` is how far trials go. All but the last take ``default_value``, the value of the
     first trial; the real ones take ``precision``, the number of significant digits.
 
     Raises
@@ -102,7 +159,8 @@ def parse(text: str) -> Parameter:
         call.fail(f"the default value {default!r} is not in the range of the prior", "default_value")
     if isinstance(prior, ChoicesPrior):
         return parameter
-    return Parameter(prior, float(default) if isinstance(prior, FloatPrior) else int(default))
+    real = isinstance(prior, FloatPrior) or (isinstance(prior, NormalPrior) and not prior.discrete)
+    return Parameter(prior, float(default) if real else int(default))
 
 
 def _parse_call(text: str) -> ast.Call:
@@ -122,8 +180,6 @@ def _parse_call(text: str) -> ast.Call:
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
         raise SpaceError("not a prior such as uniform(0, 1)", text, 0)
     name = tree.func.id
-    if name in _REFUSED:
-        raise SpaceError(f"{name} is not supported: {_REFUSED[name]}", text, 0)
     if name not in _PRIORS:
         close = difflib.get_close_matches(name, _PRIORS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"the priors are {', '.join(_PRIORS)}"
@@ -151,7 +207,7 @@ class _Call:
         """Return the values of the named arguments, after checking that there are no others."""
         if len(self.positional) > len(required):
             extra = self.positional[len(required)]
-            self._raise(f"{self.name} takes {len(required)} bounds, and this is one more", self._index(extra))
+            self._raise(f"{self.name} takes {' and '.join(required)}, and this is one more", self._index(extra))
         for name in self.keywords:
             if name == "shape":
                 self.fail("arrays are not supported: give each element a name of its own", name)
@@ -197,13 +253,8 @@ class _Call:
 def _continuous(call: _Call) -> Parameter:
     """Build ``uniform`` and ``loguniform``."""
     values = call.bind(("low", "high"), ("discrete", "precision", "default_value"))
-    discrete = values.get("discrete", False)
-    if not isinstance(discrete, bool):
-        call.fail("discrete is True or False", "discrete")
     log = call.name == "loguniform"
-    if discrete:
-        if "precision" in values:
-            call.fail("whole numbers have no precision", "precision")
+    if _flag(call, values):
         low, high = _bounds(call, values, whole=True)
         prior: Prior = IntPrior(low, high, log)
     else:
@@ -212,6 +263,46 @@ def _continuous(call: _Call) -> Parameter:
     if log and low <= 0:
         call.fail("a logarithmic scale starts above 0", "low")
     return Parameter(prior, values.get("default_value", MISSING))
+
+
+def _normal(call: _Call) -> Parameter:
+    values = call.bind(("loc", "scale"), ("discrete", "precision", "default_value"))
+    discrete = _flag(call, values)
+    for name in ("loc", "scale"):
+        if not is_finite_number(values[name]):
+            call.fail("not a finite number", name)
+    prior = NormalPrior(
+        float(values["loc"]), float(values["scale"]), discrete, None if discrete else _precision(call, values)
+    )
+    if prior.scale <= 0:
+        call.fail("the standard deviation is above 0", "scale")
+    if not (math.isfinite(prior.low) and math.isfinite(prior.high) and prior.low < prior.high):
+        call.fail("the range cannot be held", "scale")
+    if discrete and (max(abs(prior.low), abs(prior.high)) > LARGEST_INT or prior.high - prior.low < 2):
+        call.fail("the range has too few whole numbers, or too large ones", "scale")
+    return Parameter(prior, values.get("default_value", MISSING))
+
+
+def _fidelity(call: _Call) -> Parameter:
+    nodes = len(call.positional)
+    values = call.bind(("low", "high", "base") if nodes == 3 else ("low", "high"), ("base",))
+    low, high = _bounds(call, values, whole=True)
+    base = values.get("base", 2)
+    if low < 1:
+        call.fail("a fidelity starts at 1 or above", "low")
+    if not (is_finite_number(base) and base == int(base) and base >= 2):
+        call.fail("the base is a whole number from 2 on", "base")
+    return Parameter(FidelityPrior(low, high, int(base)))
+
+
+def _flag(call: _Call, values: dict[str, Any]) -> bool:
+    """Return whether whole numbers are asked for."""
+    discrete = values.get("discrete", False)
+    if not isinstance(discrete, bool):
+        call.fail("discrete is True or False", "discrete")
+    if discrete and "precision" in values:
+        call.fail("whole numbers have no precision", "precision")
+    return discrete
 
 
 def _randint(call: _Call) -> Parameter:
@@ -246,7 +337,7 @@ def _bounds(call: _Call, values: dict[str, Any], whole: bool) -> tuple[Any, Any]
         value = values[name]
         if not is_finite_number(value):
             call.fail("not a finite number", name)
-        if whole and (value != int(value) or abs(value) > _LARGEST_INT):
+        if whole and (value != int(value) or abs(value) > LARGEST_INT):
             call.fail("not a whole number that the database can hold", name)
         values[name] = int(value) if whole else float(value)
     low, high = values["low"], values["high"]
@@ -276,13 +367,8 @@ _PRIORS: dict[str, Callable[[_Call], Parameter]] = {
     "uniform": _continuous,
     "loguniform": _continuous,
     "randint": _randint,
+    "normal": _normal,
+    "gaussian": _normal,
     "choices": _choices,
-}
-
-_NO_NORMAL = "Optuna's samplers need bounds; uniform(-3, 3) covers three standard deviations of normal(0, 1)"
-
-_REFUSED = {
-    "normal": _NO_NORMAL,
-    "gaussian": _NO_NORMAL,
-    "fidelity": "trials are not run at several fidelities; pass the value to the objective yourself",
+    "fidelity": _fidelity,
 }

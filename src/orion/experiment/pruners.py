@@ -14,6 +14,7 @@ from optuna.pruners import (
 )
 
 from orion.experiment.errors import ArgumentError
+from orion.experiment.notation import FidelityPrior
 
 __all__ = ["PRUNERS", "make_pruner"]
 
@@ -26,8 +27,15 @@ PRUNERS: dict[str, Callable[[], BasePruner]] = {
 }
 
 
-def make_pruner(pruner: str | BasePruner) -> BasePruner:
+def make_pruner(pruner: str | BasePruner, fidelity: FidelityPrior | None = None) -> BasePruner:
     """Return the pruner that a name stands for; an Optuna pruner is used as it is.
+
+    Parameters
+    ----------
+    pruner
+        The name.
+    fidelity
+        How far trials go, for the pruners that need to know.
 
     Raises
     ------
@@ -37,5 +45,9 @@ def make_pruner(pruner: str | BasePruner) -> BasePruner:
     if isinstance(pruner, BasePruner):
         return pruner
     if isinstance(pruner, str) and pruner.lower() in PRUNERS:
+        if fidelity is not None and pruner.lower() == "halving":
+            return SuccessiveHalvingPruner(min_resource=fidelity.low, reduction_factor=fidelity.base)
+        if fidelity is not None and pruner.lower() == "hyperband":
+            return HyperbandPruner(fidelity.low, fidelity.high, reduction_factor=fidelity.base)
         return PRUNERS[pruner.lower()]()
     raise ArgumentError(f"there is no pruner {pruner!r}; the pruners are {', '.join(PRUNERS)}")

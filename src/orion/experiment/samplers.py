@@ -1,29 +1,42 @@
-"""Samplers by name, seeded per trial, and rounding to significant digits."""
+"""Samplers by name, seeded per trial."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from optuna.distributions import FloatDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
 
 from orion.experiment.errors import ArgumentError
+from orion.experiment.given_settings import GivenSampler, grid
 from orion.experiment.seeds import sampler_seed
+from orion.experiment.shaped_sampler import ShapedSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from orion.experiment.search_space import SearchSpace
 
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial, TrialState
+__all__ = ["SAMPLERS", "Samplers"]
 
-__all__ = ["SAMPLERS", "RoundedSampler", "Samplers"]
+_Make = Callable[[int | None], BaseSampler]
 
-SAMPLERS: dict[str, Callable[[int | None], BaseSampler]] = {
-    "tpe": lambda seed: TPESampler(seed=seed),
-    "random": lambda seed: RandomSampler(seed=seed),
+SAMPLERS: dict[str, _Make] = {
+    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True),
+    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+    "cmaes": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+    "qmc": lambda seed: optuna.samplers.QMCSampler(
+        seed=seed, scramble=True, warn_asynchronous_seeding=False, warn_independent_sampling=False
+    ),
+    "gp": lambda seed: optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False),
+    "nsgaii": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
+    "nsgaiii": lambda seed: optuna.samplers.NSGAIIISampler(seed=seed),
 }
+_GRID = "grid"
+_ONE_SEED = ("qmc",)  # its suggestions are one sequence
+_EXPLORING = {"random": None, "qmc": None, "tpe": 10, "gp": 10, "cmaes": 1, "nsgaii": 50, "nsgaiii": 50}
+"""How many trials are drawn before anything is learned; ``None``: all. Those follow the shape of a normal prior."""
 
 
 class Samplers:
@@ -38,75 +51,65 @@ class Samplers:
         A name, or an Optuna sampler, which is used as it is.
     seed
         The experiment's seed, for samplers by name.
-    precisions
-        Number of significant digits, for the parameters that are to be rounded.
+    space
+        What is searched. If it consists of given settings, these are taken in their order and ``sampler`` is not used.
     """
 
-    def __init__(self, sampler: str | BaseSampler, seed: int | None, precisions: Mapping[str, int]) -> None:
-        self._make: Callable[[int | None], BaseSampler] | None = None
+    def __init__(self, sampler: str | BaseSampler, seed: int | None, space: SearchSpace) -> None:
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ArgumentError(f"the seed is a whole number, not {seed!r}")
+        self._seed = seed
+        self._space = space
+        self._make: _Make | None = None
+        self._exploring: int | None = 0
+        settings = space.settings
+        name = sampler.lower() if isinstance(sampler, str) else None
         if isinstance(sampler, BaseSampler):
             if seed is not None:
                 raise ArgumentError("give the seed to the sampler itself: it was made outside of the experiment")
             self._shared = sampler
-        elif isinstance(sampler, str) and sampler.lower() in SAMPLERS:
-            make = SAMPLERS[sampler.lower()]
-            self._shared = make(None)
-            self._make = None if seed is None else make
+        elif settings is not None or name == _GRID:
+            settings = grid(space.distributions) if settings is None else settings
+            self._shared = GivenSampler(settings)
+        elif name in SAMPLERS:
+            make = SAMPLERS[name]
+            self._shared = _made(name, make, seed if name in _ONE_SEED else None)
+            self._make = None if seed is None or name in _ONE_SEED else make
+            self._exploring = _EXPLORING.get(name, 0)
         else:
-            raise ArgumentError(f"there is no sampler {sampler!r}; the samplers are {', '.join(SAMPLERS)}")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-            raise ArgumentError(f"the seed is a whole number, not {seed!r}")
-        self._seed = seed
-        self._precisions = precisions
+            raise ArgumentError(f"there is no sampler {sampler!r}; the samplers are {', '.join((*SAMPLERS, _GRID))}")
+        self.size = len(settings) if settings is not None else None
+        """How many trials there can be; ``None`` for any number."""
+
+    def limit(self, max_trials: int | None) -> int:
+        """Return how many trials there are to be, if so many are asked for; ``None`` asks for all that there can be."""
+        if max_trials is None:
+            if self.size is None:
+                raise ArgumentError("say how many trials there are to be: max_trials")
+            return self.size
+        return max_trials if self.size is None else min(max_trials, self.size)
 
     def for_trial(self, number: int) -> BaseSampler:
         """Return the sampler that suggests the parameters of trial ``number``."""
-        sampler = self._shared if self._make is None else self._make(sampler_seed(self._seed, number))
-        return RoundedSampler(sampler, self._precisions) if self._precisions else sampler
+        sampler = self._shared
+        if self._make is not None:
+            sampler = _quietly(self._make, sampler_seed(self._seed, number))
+        exploring = self._exploring is None or number < self._exploring
+        if not self._space.precisions and not (self._space.normals and exploring):
+            return sampler
+        return ShapedSampler(sampler, self._space.precisions, self._space.normals if exploring else {})
 
 
-class RoundedSampler(BaseSampler):
-    """Another sampler, whose values are rounded to a number of significant digits before they are recorded.
+def _made(name: str, make: _Make, seed: int | None) -> BaseSampler:
+    try:
+        return _quietly(make, seed)
+    except ImportError as error:
+        raise ArgumentError(
+            f"the sampler {name} needs {error.name or 'another library'}: pip install 'orion-executor[samplers]'"
+        ) from error
 
-    The methods are those of Optuna's interface for samplers.
-    """
 
-    def __init__(self, sampler: BaseSampler, precisions: Mapping[str, int]) -> None:
-        self._sampler = sampler
-        self._precisions = precisions
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the parameters that are sampled together."""
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Sample the parameters that are sampled together."""
-        values = self._sampler.sample_relative(study, trial, search_space)
-        return {name: self._rounded(name, value, search_space[name]) for name, value in values.items()}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Sample one of the other parameters."""
-        value = self._sampler.sample_independent(study, trial, param_name, param_distribution)
-        return self._rounded(param_name, value, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Take note that a trial begins."""
-        self._sampler.before_trial(study, trial)
-
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Take note of a trial's end."""
-        self._sampler.after_trial(study, trial, state, values)
-
-    def reseed_rng(self) -> None:
-        """Seed the sampler anew."""
-        self._sampler.reseed_rng()
-
-    def _rounded(self, name: str, value: Any, distribution: BaseDistribution) -> Any:
-        digits = self._precisions.get(name)
-        if digits is None or not isinstance(distribution, FloatDistribution):
-            return value
-        return min(max(float(f"{value:.{digits - 1}e}"), distribution.low), distribution.high)
+def _quietly(make: _Make, seed: int | None) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # of samplers that Optuna may still change
+        return make(seed)

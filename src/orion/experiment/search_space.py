@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optuna.distributions import (
@@ -16,7 +19,8 @@ from optuna.distributions import (
 )
 
 from orion.experiment.errors import SpaceError
-from orion.experiment.notation import MISSING, ChoicesPrior, FloatPrior, IntPrior, parse
+from orion.experiment.given_settings import Settings, check_settings, spanned
+from orion.experiment.notation import MISSING, FidelityPrior, FloatPrior, IntPrior, NormalPrior, Prior, parse
 
 __all__ = ["SearchSpace"]
 
@@ -35,15 +39,39 @@ class SearchSpace:
         Number of significant digits, for the parameters that are rounded.
     defaults
         Values of the first trial, for the parameters that have one.
+    normals
+        The priors that are normal distributions; the bounds stand in ``distributions``.
+    fidelity
+        The prior of the parameter that says how far trials go, if there is one.
+    settings
+        The settings to run, if they are given instead of suggested.
     """
 
-    distributions: dict[str, BaseDistribution]
-    notations: dict[str, str]
-    precisions: dict[str, int]
-    defaults: dict[str, Any]
+    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
+    notations: dict[str, str] = field(default_factory=dict)
+    precisions: dict[str, int] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    normals: dict[str, NormalPrior] = field(default_factory=dict)
+    fidelity: FidelityPrior | None = None
+    settings: Settings | None = None
 
     @classmethod
-    def build(cls, space: Mapping[str, str | BaseDistribution]) -> SearchSpace:
+    def of(cls, space: Mapping[str, str | BaseDistribution] | Settings | None) -> SearchSpace:
+        """Build a space from priors or from given settings; ``None`` is an empty one.
+
+        Raises
+        ------
+        SpaceError
+            If it is neither.
+        """
+        if space is None:
+            return cls()
+        if isinstance(space, Sequence) and not isinstance(space, str) and space:
+            return cls.of_settings(space)
+        return cls.build(space)
+
+    @classmethod
+    def build(cls, space: Mapping[str, str | BaseDistribution] | Settings) -> SearchSpace:
         """Build a space from names and priors: Oríon's notation, or Optuna distributions.
 
         Raises
@@ -53,7 +81,8 @@ class SearchSpace:
         """
         if not isinstance(space, Mapping) or not space:
             raise SpaceError("the search space is empty: give at least one parameter, such as x: uniform(0, 1)")
-        result = cls({}, {}, {}, {})
+        result = cls()
+        fidelity: FidelityPrior | None = None
         for name, prior in space.items():
             if not isinstance(name, str) or not name:
                 raise SpaceError(f"a parameter's name is a text, not {name!r}")
@@ -61,22 +90,42 @@ class SearchSpace:
                 result.distributions[name] = prior
                 result.notations[name] = repr(prior)
             elif isinstance(prior, str):
-                result._add(name, prior)
+                found = result._add(name, prior)
+                if isinstance(found, FidelityPrior):
+                    if fidelity is not None:
+                        raise SpaceError(f"parameter {name!r}: there is one fidelity already", prior)
+                    fidelity = found
             else:
                 raise SpaceError(f"parameter {name!r}: give a prior such as 'uniform(0, 1)', not {prior!r}")
-        return result
+        return replace(result, fidelity=fidelity)
 
-    def _add(self, name: str, text: str) -> None:
+    @classmethod
+    def of_settings(cls, settings: Settings) -> SearchSpace:
+        """Build a space from the settings to run.
+
+        Raises
+        ------
+        SpaceError
+            If they have not all the same parameters, or a value cannot be one.
+        """
+        rows = check_settings(settings)
+        notations = {name: _digest([row[name] for row in rows]) for name in rows[0]}
+        return cls(spanned(rows), notations, settings=rows)
+
+    def _add(self, name: str, text: str) -> Prior:
         try:
             parameter = parse(text)
         except SpaceError as error:
             raise SpaceError(f"parameter {name!r}: {error.reason}", error.text, error.position) from None
         self.notations[name] = text.strip()
         self.distributions[name] = _distribution(parameter.prior)
-        if isinstance(parameter.prior, FloatPrior) and parameter.prior.precision is not None:
+        if isinstance(parameter.prior, FloatPrior | NormalPrior) and parameter.prior.precision is not None:
             self.precisions[name] = parameter.prior.precision
+        if isinstance(parameter.prior, NormalPrior):
+            self.normals[name] = parameter.prior
         if parameter.default is not MISSING:
             self.defaults[name] = parameter.default
+        return parameter.prior
 
     def record(self) -> dict[str, Any]:
         """Return the space as JSON can hold it, for :meth:`differences` of a later run."""
@@ -85,6 +134,7 @@ class SearchSpace:
                 "notation": self.notations[name],
                 "distribution": distribution_to_json(distribution),
                 "precision": self.precisions.get(name),
+                "shape": self._shape(name),
             }
             for name, distribution in self.distributions.items()
         }
@@ -98,14 +148,31 @@ class SearchSpace:
             if old is None:
                 continue
             same = json_to_distribution(old["distribution"]) == distribution
-            if not same or old["precision"] != self.precisions.get(name):
+            if not same or old["precision"] != self.precisions.get(name) or old.get("shape") != self._shape(name):
                 found.append(f"{name} was {old['notation']} and is now {self.notations[name]}")
         return found
 
+    def _shape(self, name: str) -> str | None:
+        """Return what tells a prior from others with the same distribution."""
+        if self.settings is not None:
+            return self.notations[name]
+        return str(self.normals[name]) if name in self.normals else None
 
-def _distribution(prior: FloatPrior | IntPrior | ChoicesPrior) -> BaseDistribution:
+
+def _distribution(prior: Prior) -> BaseDistribution:
     if isinstance(prior, FloatPrior):
         return FloatDistribution(prior.low, prior.high, log=prior.log)
     if isinstance(prior, IntPrior):
         return IntDistribution(prior.low, prior.high, log=prior.log)
+    if isinstance(prior, NormalPrior):
+        if prior.discrete:
+            return IntDistribution(math.ceil(prior.low), math.floor(prior.high))
+        return FloatDistribution(prior.low, prior.high)
+    if isinstance(prior, FidelityPrior):
+        return IntDistribution(prior.high, prior.high)
     return CategoricalDistribution(prior.choices)
+
+
+def _digest(values: list[Any]) -> str:
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return f"{len(values)} given values ({digest[:12]})"
