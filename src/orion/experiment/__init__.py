@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TrialPruned,
     )
     from orion.experiment.experiment import Experiment
+    from orion.experiment.optimizing import optimize
     from orion.experiment.reporting import report
     from orion.experiment.result import ExperimentResult, TrialRecord
 
@@ -48,6 +49,7 @@ __all__ = [
     "TooManyFailures",
     "TrialPruned",
     "TrialRecord",
+    "optimize",
     "report",
 ]
 
@@ -56,6 +58,7 @@ _MODULES = {
     "Experiment": "orion.experiment.experiment",
     "ExperimentResult": "orion.experiment.result",
     "TrialRecord": "orion.experiment.result",
+    "optimize": "orion.experiment.optimizing",
     "report": "orion.experiment.reporting",
 }
 
