@@ -69,7 +69,8 @@ def test_failed_trials_are_shown_and_the_exit_status_tells_when_none_completed(
     assert "[3/3] trial 2: failed, RuntimeError: always (x=" in captured.err
     assert main(["show", "-n", "e"]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("RuntimeError: always") == 3
+    assert shown.count("RuntimeError: always") == 4
+    assert "  3 by exception: RuntimeError: always (trials 0, 1, 2)" in shown
 
 
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:

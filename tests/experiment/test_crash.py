@@ -10,8 +10,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from orion.experiment import Experiment
 from tests.experiment.drivers import Gate, Start
+from tests.services.postgres import find_programs
 
 
 def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -> None:
@@ -29,6 +32,29 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
         # Not k: a kill between the two suggestions costs its place in the sampler's sequence.
         assert crashed["parameters"]["x"] == whole["parameters"]["x"]
     assert any(trial["attempt"] > 1 for trial in found["crash"])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=[
+                pytest.mark.engines,
+                pytest.mark.timeout(400),
+                pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed"),
+            ],
+        ),
+    ],
+)
+def test_killed_at_50_moments_there_are_60_completed_trials(kind: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "tests.experiment.many_crashes", kind, tmp_path, "1"], check=True)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["kills"] == 50
+    assert found["left"] == []
+    assert [(number, state) for number, state, _ in found["trials"]] == [(n, "completed") for n in range(60)]
+    assert any(attempt > 1 for _, _, attempt in found["trials"])
 
 
 def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from orion.experiment.records import STATES
+from orion.experiment.records import BRANCHED, STATES
 from orion.experiment.schedule import Tally
 
 __all__ = ["Census"]
@@ -35,6 +35,8 @@ class Census:
         """As of the last count, and what was said of changes since then."""
         self.queued: FrozenTrial | None = None
         """The first trial that waits to be run."""
+        self.inherited = 0
+        """How many trials are another experiment's; they are in no other number."""
         self.size = 0
         """How many trials there are: the number of the next new one."""
 
@@ -49,7 +51,10 @@ class Census:
             trial = trials[place]
             state = STATES[trial.state]
             if trial.state.is_finished():
-                self._finished = _changed(self._finished, state, 1)
+                if BRANCHED in trial.user_attrs:
+                    self.inherited += 1
+                else:
+                    self._finished = _changed(self._finished, state, 1)
                 self._open.discard(place)
                 continue
             current[state] += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
 
 from orion.executor import BaseExecutor
 from orion.experiment.attempt import Objective
@@ -28,12 +29,15 @@ from orion.experiment.samplers import Samplers
 from orion.experiment.schedule import Patience
 from orion.experiment.search_space import SearchSpace
 from orion.experiment.storage import DEFAULT_STORAGE, open_database
+from orion.experiment.terms import changes, make_terms
 from orion.experiment.trials import Trials
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+
+    from orion.experiment.given_settings import Settings
 
 __all__ = ["Experiment"]
 
@@ -50,15 +54,20 @@ class Experiment:
         The experiment's name in the database.
     space
         For each parameter its prior: Oríon's notation, such as ``"loguniform(1e-5, 1)"``, or an Optuna distribution.
-        ``None`` for an objective that defines the space as it runs: a function of an Optuna trial.
+        Or a list of settings to run, each with a value for every parameter. ``None`` for an objective that defines the
+        space as it runs: a function of an Optuna trial.
     storage
-        The database: a path, or ``sqlite:///FILE``. It is made if need be.
+        Where it is recorded: a path, ``sqlite:///FILE``, ``journal:///FILE``, ``postgresql://…`` or ``mysql://…``.
+        A file is made if need be.
     sampler
-        ``"tpe"`` or ``"random"``, or an Optuna sampler.
+        ``"tpe"``, ``"random"``, ``"grid"``, ``"cmaes"``, ``"qmc"``, ``"gp"``, ``"nsgaii"``, or an Optuna sampler.
     seed
         Makes the suggestions reproducible: those of trial n depend on the seed, on n and on the earlier results only.
     direction
-        ``"minimize"`` or ``"maximize"``.
+        ``"minimize"`` or ``"maximize"``; of several objectives, one for each.
+    branch_of
+        An experiment of the same storage, whose trials this one starts from when it is run first. Those outside of the
+        space are left out; none of them counts as a trial of this one.
 
     Raises
     ------
@@ -71,28 +80,33 @@ class Experiment:
     def __init__(
         self,
         name: str,
-        space: Mapping[str, str | BaseDistribution] | None,
+        space: Mapping[str, str | BaseDistribution] | Settings | None,
         storage: str | os.PathLike[str] = DEFAULT_STORAGE,
         *,
         sampler: str | BaseSampler = "tpe",
         seed: int | None = None,
-        direction: Direction = "minimize",
+        direction: Direction | Sequence[Direction] = "minimize",
+        branch_of: str | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise ArgumentError(f"an experiment needs a name, not {name!r}")
-        if direction not in ("minimize", "maximize"):
+        directions = (direction,) if isinstance(direction, str) else tuple(direction)
+        if not directions or any(one not in ("minimize", "maximize") for one in directions):
             raise ArgumentError(f"the direction is minimize or maximize, not {direction!r}")
+        if branch_of == name:
+            raise ArgumentError(f"{name!r} cannot start from itself: give the new experiment another name")
         self.name = name
         self.storage = storage
-        self.direction: Direction = direction
+        self.directions: tuple[Direction, ...] = directions
+        self._branch_of = branch_of
         self._seed = seed
-        self._space = SearchSpace.build(space) if space is not None else SearchSpace({}, {}, {}, {})
-        self._samplers = Samplers(sampler, seed, self._space.precisions)
+        self._space = SearchSpace.of(space)
+        self._samplers = Samplers(sampler, seed, self._space)
 
     def run(
         self,
         objective: Callable[..., Any],
-        max_trials: int,
+        max_trials: int | None = None,
         executor: str | BaseExecutor = "process",
         n_workers: int = -1,
         *,
@@ -106,7 +120,8 @@ class Experiment:
         gpus_per_trial: float | None = None,
         gpus: Sequence[int | str] | None = None,
         folder: str | os.PathLike[str] | None = None,
-        progress: bool = True,
+        progress: bool | Literal["json"] = True,
+        on_change: Callable[[list[str]], object] | None = None,
     ) -> ExperimentResult:
         """Run trials until the experiment has ``max_trials`` finished ones, those of earlier runs included.
 
@@ -123,7 +138,8 @@ class Experiment:
             if the experiment has no space. Returns a number, or a mapping with one under ``"objective"``,
             the rest of which is recorded as the trial's attributes.
         max_trials
-            How many finished trials, completed, pruned and failed ones together, there are to be in the end.
+            How many finished trials, completed, pruned and failed ones together, there are to be in the end. Given
+            settings and grids need none: each is run once.
         executor
             The name of an engine, or an executor, which is left open.
         n_workers
@@ -142,7 +158,8 @@ class Experiment:
             ``"memory"``, ``"lost"``, ``"preempted"``. By default once after the last three.
         pruner
             What judges the values that :func:`orion.experiment.report` reports: a name, such as ``"median"``, or an
-            Optuna pruner. By default none does, and for a function of an Optuna trial Optuna's own default.
+            Optuna pruner. By default none does; for a function of an Optuna trial Optuna's own default, and if
+            there is a fidelity, successive halving.
         drain
             Let running trials finish on Ctrl-C or SIGTERM; only the second one stops them.
         gpus_per_trial
@@ -153,7 +170,11 @@ class Experiment:
         folder
             Where the trials' folders are; by default beside the database: ``experiments.trials``.
         progress
-            Whether to show the progress on standard error: a bar on a terminal, plain lines elsewhere.
+            Whether to show the progress: a bar on a terminal and in a notebook, plain lines elsewhere, on standard
+            error. ``"json"`` prints events on standard output, one JSON object a line.
+        on_change
+            Called, before anything runs, if the objective or the limits are others than in the last run, with a
+            sentence for each. It may raise.
 
         Raises
         ------
@@ -167,11 +188,13 @@ class Experiment:
             After Ctrl-C or SIGTERM. It is a ``KeyboardInterrupt``.
         """
         task = as_objective(objective, self._space.distributions)
+        max_trials = self._samplers.limit(max_trials)
         limits = Limits(max_trials, timeout, trial_timeout, patience, max_broken)
         budget = Retries(retries)
         if pruner is None:
-            pruner = "median" if isinstance(task, DefineByRun) else "none"
-        judge = make_pruner(pruner)
+            by_fidelity = "halving" if self._space.fidelity is not None else "none"
+            pruner = "median" if isinstance(task, DefineByRun) else by_fidelity
+        judge = make_pruner(pruner, self._space.fidelity)
         with Interrupts.taken(drain=drain) as interrupts, ExitStack() as stack:
             with interrupts.held():
                 engine = Engine(
@@ -185,21 +208,37 @@ class Experiment:
                 # Before the database: while our mark of life stands, no other driver takes our trials.
                 stack.callback(engine.close)
             trials = Trials(
-                database, self.name, self._space, self._samplers, self.direction, seed=self._seed, pruner=judge
+                database,
+                self.name,
+                self._space,
+                self._samplers,
+                self.directions,
+                seed=self._seed,
+                pruner=judge,
+                branch_of=self._branch_of,
             )
+            terms = make_terms(task.describe(), trial_timeout=trial_timeout, patience=patience, max_broken=max_broken)
+            changed = changes(trials.known_terms(), terms)
+            if changed and on_change is not None:
+                on_change(changed)
+            trials.note_terms(terms)
             interrupted = trials.take_back()
             reporter = make_reporter(progress)
             stack.callback(reporter.close)
             found = trials.result()
             standing = Progress(found, max_trials, reporter)
             standing.started(trials.tally, interrupted)
+            if trials.inherited:
+                standing.noted(f"it started from {trials.inherited} trials of another experiment")
+            for change in changed:
+                standing.noted(change)
             runner = Runner(
                 trials,
                 engine,
                 task,
                 limits=limits,
                 retries=budget,
-                patience=Patience(patience, found.trials, self.direction),
+                patience=Patience(patience, found.trials, self.directions[0]),
                 books=self._books(trials, folder, engine.name, task),
                 desk=desk,
                 progress=standing,
@@ -231,6 +270,13 @@ class Experiment:
         trials.note_code(name, code)
         folders = TrialFolders(default_root(self.storage) if folder is None else folder, self.name)
         return Bookkeeping(folders, engine, name)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the best trials, for notebooks."""
+        try:
+            return self.result()._repr_html_()
+        except StorageError:
+            return f"<p>{escape(self.name)} has not been run yet</p>"
 
     def result(self) -> ExperimentResult:
         """Return what is recorded of this experiment.

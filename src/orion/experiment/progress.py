@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord, rank
 from orion.experiment.schedule import Tally
@@ -118,15 +118,34 @@ class Reporter:
         """Nothing follows."""
 
 
-def make_reporter(shown: bool, stream: TextIO | None = None) -> Reporter:
-    """Return a progress bar if ``stream`` (standard error by default) is a terminal, else plain lines; or nothing."""
+def make_reporter(shown: bool | Literal["json"], stream: TextIO | None = None) -> Reporter:
+    """Return what shows a run's progress.
+
+    Parameters
+    ----------
+    shown
+        Whether to show it; ``"json"``: as events for other programs.
+    stream
+        Where; by default standard error, and standard output for events. A terminal and a notebook get a bar.
+    """
     if not shown:
         return Reporter()
+    if shown == "json":
+        from orion.experiment.json_events import JSONReporter
+
+        return JSONReporter(sys.stdout if stream is None else stream)
+    notebook = stream is None and _in_notebook()
     stream = sys.stderr if stream is None else stream
-    if stream.isatty():
+    if notebook or stream.isatty():
         from orion.experiment.progress_bar import BarReporter
 
-        return BarReporter(stream)
+        return BarReporter(None if notebook else stream)
     from orion.experiment.plain_lines import PlainReporter
 
     return PlainReporter(stream)
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -14,14 +14,22 @@ from orion.experiment.result import TrialRecord, format_value, shorten
 
 __all__ = ["BarReporter"]
 
+_MOST_VALUES = 3
+
 
 class BarReporter(Reporter):
     """One line that changes: done, failed, running, the best value so far, the time; failures scroll by above it.
 
     The line does not fill the terminal: the ``^C`` that a terminal adds on Ctrl-C must not start another one.
+
+    Parameters
+    ----------
+    stream
+        A terminal; ``None``: the output of a notebook's cell.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
+        self._values: dict[int, tuple[int, float]] = {}
         self._bar = bar.Progress(
             bar.TextColumn("{task.description}"),
             bar.BarColumn(),
@@ -49,8 +57,14 @@ class BarReporter(Reporter):
         """Show how many trials run."""
         self._update(progress)
 
+    def trial_reported(self, progress: Progress, number: int, step: int, value: float) -> None:
+        """Show the last value of a running trial."""
+        self._values[number] = step, value
+        self._update(progress)
+
     def trial_retried(self, progress: Progress, number: int, reason: str) -> None:
         """Print why a trial is tried again."""
+        self._values.pop(number, None)
         self._print(f"trial {number} is tried again: {shorten(reason, 200)}")
         self._update(progress)
 
@@ -60,6 +74,7 @@ class BarReporter(Reporter):
 
     def trial_ended(self, progress: Progress, record: TrialRecord) -> None:
         """Show how many trials are done, and print a failure."""
+        self._values.pop(record.number, None)
         if record.failure is not None:
             self._print(f"trial {record.number} failed: {shorten(record.reason, 200)}")
         self._update(progress)
@@ -72,7 +87,12 @@ class BarReporter(Reporter):
         self._bar.console.print(line, markup=False, highlight=False)
 
     def _update(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=progress.tally.done, state=_state(progress))
+        self._bar.update(self._task, completed=progress.tally.done, state=_state(progress) + self._last_values())
+
+    def _last_values(self) -> str:
+        """Return the last value of each running trial that has reported one, of a few of them."""
+        shown = [f"{number}: {format_value(value)}@{step}" for number, (step, value) in sorted(self._values.items())]
+        return f" [dim]({', '.join(shown[:_MOST_VALUES])})[/dim]" if shown else ""
 
 
 def _state(progress: Progress) -> str:

@@ -6,22 +6,40 @@ What is ours stands in user attributes whose names begin with ``orion:``.
 from __future__ import annotations
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from orion.experiment.errors import StorageError
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.storage import Database
 
-__all__ = ["ATTEMPTS", "CLAIM", "CODE", "FAILURE", "SEED", "SPACE", "STATES", "as_record", "as_result", "load_result"]
+__all__ = [
+    "ATTEMPTS",
+    "BRANCHED",
+    "CLAIM",
+    "CODE",
+    "FAILURE",
+    "SEED",
+    "SPACE",
+    "STATES",
+    "TERMS",
+    "as_record",
+    "as_result",
+    "find_study",
+    "load_result",
+    "load_results",
+]
 
 # Of a trial:
 ATTEMPTS = "orion:attempts"  # the records of its attempts that have ended
+BRANCHED = "orion:branched"  # which trial of which experiment it is a copy of
 CLAIM = "orion:claim"  # who runs it, or did last, and which attempt that is
 FAILURE = "orion:failure"
 # Of the study:
 CODE = "orion:code:"  # and a name: what code has run its trials
 SEED = "orion:seed"
 SPACE = "orion:space"
+TERMS = "orion:terms"  # under which it was run last
 
 STATES = {
     TrialState.COMPLETE: "completed",
@@ -41,18 +59,38 @@ def load_result(database: Database, name: str) -> ExperimentResult:
         If there is none of that name; the message lists those that there are.
     """
     with database.errors():
-        try:
-            return as_result(optuna.load_study(study_name=name, storage=database.storage))
-        except KeyError:
-            names = optuna.get_all_study_names(database.storage)
-            known = ", ".join(names) or "none"
-            raise StorageError(f"{database.name} has no experiment {name!r}; it has {known}") from None
+        return as_result(find_study(database, name))
+
+
+def load_results(database: Database) -> list[ExperimentResult]:
+    """Return the recorded trials of all experiments."""
+    with database.errors():
+        names = optuna.get_all_study_names(database.storage)
+        return [as_result(find_study(database, name)) for name in sorted(names)]
+
+
+def find_study(database: Database, name: str) -> optuna.Study:
+    """Return the study of an experiment.
+
+    Raises
+    ------
+    StorageError
+        If there is none of that name; the message lists those that there are.
+    """
+    try:
+        return optuna.load_study(study_name=name, storage=database.storage)
+    except KeyError:
+        known = ", ".join(optuna.get_all_study_names(database.storage)) or "none"
+        raise StorageError(f"{database.name} has no experiment {name!r}; it has {known}") from None
 
 
 def as_result(study: optuna.Study) -> ExperimentResult:
     """Return the trials of a study."""
-    direction: Direction = "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
-    return ExperimentResult(study.study_name, direction, tuple(map(as_record, study.get_trials(deepcopy=False))))
+    directions: list[Direction] = [
+        "maximize" if it is StudyDirection.MAXIMIZE else "minimize" for it in study.directions
+    ]
+    trials = tuple(map(as_record, study.get_trials(deepcopy=False)))
+    return ExperimentResult(study.study_name, directions[0], trials, tuple(directions[1:]))
 
 
 def as_record(trial: FrozenTrial) -> TrialRecord:

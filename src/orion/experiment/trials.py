@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,13 +24,13 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from orion.experiment.agreement import known_seed, open_study
 from orion.experiment.census import Census
-from orion.experiment.records import ATTEMPTS, CLAIM, CODE, FAILURE, as_record, as_result
+from orion.experiment.records import ATTEMPTS, CLAIM, CODE, FAILURE, TERMS, as_record, as_result
 from orion.experiment.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.samplers import Samplers
 from orion.experiment.schedule import Tally, may_start
 from orion.experiment.search_space import SearchSpace
 from orion.experiment.seeds import trial_seed
-from orion.experiment.storage import Database
+from orion.experiment.storage import Database, quiet_optuna
 from orion.experiment.verdicts import Completed, Failed, Pruned
 
 __all__ = ["Claim", "Trials"]
@@ -78,29 +79,35 @@ class Trials:
         name: str,
         space: SearchSpace,
         samplers: Samplers,
-        direction: Direction,
+        directions: Sequence[Direction],
         *,
         seed: int | None = None,
         pruner: BasePruner | None = None,
+        branch_of: str | None = None,
     ) -> None:
         self._database = database
         self._storage = database.storage
         self._space = space
         self._samplers = samplers
-        self.n_objectives = 1
-        with database.lock.exclusive(), database.errors(), database.durable():
-            self._study = open_study(database, name, space, direction)
-            self._study_id = self._storage.get_study_id_from_name(name)
-            self._seed = known_seed(self._study) if seed is None else seed
+        self.n_objectives = len(directions)
+        with database.durable(), quiet_optuna():
+            self._study = database.attempt(lambda: self._open(name, space, directions, branch_of))
             if pruner is not None:
                 self._study.pruner = pruner
-            self._census = Census(self._storage, self._study_id)
-            self._census.count()
+            self._study_id = database.attempt(lambda: self._storage.get_study_id_from_name(name))
+            self._seed = database.attempt(lambda: known_seed(self._study)) if seed is None else seed
+        self._census = Census(self._storage, self._study_id)
+        database.attempt(self._census.count)
 
     @property
     def tally(self) -> Tally:
         """How many trials are in which state; other drivers' as of the last claim."""
         return self._census.tally
+
+    @property
+    def inherited(self) -> int:
+        """How many trials are another experiment's, which this one started from."""
+        return self._census.inherited
 
     def take_back(self) -> int:
         """Queue the running trials that no living driver works on; return how many interrupted ones are queued now."""
@@ -132,13 +139,30 @@ class Trials:
 
     def note_code(self, name: str, record: dict[str, Any]) -> None:
         """Record with the experiment, under a name that its attempts give, what code runs them."""
-        with self._database.errors():
+
+        def note() -> None:
             if CODE + name not in self._study.user_attrs:
                 self._study.set_user_attr(CODE + name, record)
+
+        self._database.attempt(note)
+
+    def known_terms(self) -> dict[str, Any]:
+        """Return under which terms the experiment was run last; empty if it was not."""
+        return self._database.attempt(lambda: dict(self._study.user_attrs.get(TERMS, {})))
+
+    def note_terms(self, terms: dict[str, Any]) -> None:
+        """Record under which terms the experiment is run."""
+        self._database.attempt(lambda: self._study.set_user_attr(TERMS, terms))
 
     def result(self) -> ExperimentResult:
         """Return all trials as they are recorded."""
         return self._database.attempt(lambda: as_result(self._study))
+
+    def _open(
+        self, name: str, space: SearchSpace, directions: Sequence[Direction], branch_of: str | None
+    ) -> optuna.Study:
+        with self._database.lock.exclusive():
+            return open_study(self._database, name, space, directions, branch_of)
 
     def _take_back(self) -> int:
         interrupted = 0

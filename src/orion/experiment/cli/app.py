@@ -8,11 +8,14 @@ import sys
 import click
 
 from orion.executor.errors import ExecutorError
+from orion.experiment.cli.dashboard import dashboard
 from orion.experiment.cli.engines import engines
 from orion.experiment.cli.logs import logs
+from orion.experiment.cli.plot import plot
 from orion.experiment.cli.rerun import rerun
+from orion.experiment.cli.results import list_experiments, results
 from orion.experiment.cli.run import run
-from orion.experiment.cli.show import show
+from orion.experiment.cli.show import best, show
 from orion.experiment.errors import ExperimentError, ExperimentInterrupted
 
 __all__ = ["main"]
@@ -26,11 +29,8 @@ def app() -> None:
     """Search for the parameters of a function, in parallel, with nothing lost."""
 
 
-app.add_command(engines)
-app.add_command(run)
-app.add_command(logs)
-app.add_command(rerun)
-app.add_command(show)
+for command in (run, list_experiments, show, results, best, plot, logs, rerun, dashboard, engines):
+    app.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> int:

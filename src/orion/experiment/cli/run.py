@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from orion.experiment.result import Direction
 
 __all__ = ["run"]
+
+_MAX_TRIALS = 40
 
 
 @click.command()
@@ -29,16 +32,41 @@ __all__ = ["run"]
 @click.option(
     "--max-trials",
     type=int,
-    default=40,
-    show_default=True,
-    help="How many finished trials there are to be in the end, those of earlier runs and failed ones included.",
+    help="How many finished trials there are to be in the end, those of earlier runs and failed ones included. "
+    "[default: 40; all of a grid or of given settings]",
+)
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run these settings instead of suggested ones: a CSV, JSON lines or YAML file.",
 )
 @click.option("--executor", default="process", show_default=True, help="The engine: single, thread, process, …")
 @click.option("--n-workers", type=int, default=-1, show_default=True, help="Trials at a time; -1: one per CPU.")
-@click.option("--storage", default="experiments.db", show_default=True, help="The SQLite file to record in.")
-@click.option("--sampler", default="tpe", show_default=True, help="What suggests the parameters: tpe or random.")
+@click.option(
+    "--storage",
+    default="experiments.db",
+    show_default=True,
+    help="Where to record: a file, or a URL.",
+)
+@click.option(
+    "--sampler",
+    default="tpe",
+    show_default=True,
+    help="tpe, random, grid, cmaes, qmc, gp or nsgaii.",
+)
 @click.option("--seed", type=int, help="Make the suggestions reproducible.")
-@click.option("--direction", type=click.Choice(["minimize", "maximize"]), default="minimize", show_default=True)
+@click.option(
+    "--direction",
+    type=click.Choice(["minimize", "maximize"]),
+    default=["minimize"],
+    show_default=True,
+    multiple=True,
+    help="Once for each objective.",
+)
+@click.option("--branch", metavar="NEW", help="Start a new experiment of that name from the trials of --name.")
+@click.option("-y", "--yes", is_flag=True, help="Go on although the objective or the limits have changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print events on standard output, one JSON object a line.")
 @click.option("--metric", metavar="NAME", help="The value to read from a command's output: a name, or a pattern.")
 @policy_options
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a picture of the progress.")
@@ -46,13 +74,17 @@ def run(
     objective: tuple[str, ...],
     name: str,
     space: tuple[str, ...],
-    max_trials: int,
+    max_trials: int | None,
+    settings: Path | None,
     executor: str,
     n_workers: int,
     storage: str,
     sampler: str,
     seed: int | None,
-    direction: Direction,
+    direction: tuple[Direction, ...],
+    branch: str | None,
+    yes: bool,
+    as_json: bool,
     metric: str | None,
     policy: Policy,
     plot: Path | None,
@@ -73,17 +105,48 @@ def run(
     # Before the user's file, whose folder may hide modules that these import.
     from orion.experiment.experiment import Experiment
 
-    function, found = find_objective(objective, parse_space(space), metric)
-    experiment = Experiment(name, found, storage, sampler=sampler, seed=seed, direction=direction)
+    function, found = find_objective(objective, parse_space(space), metric, settings)
+    experiment = Experiment(
+        branch or name,
+        found,
+        storage,
+        sampler=sampler,
+        seed=seed,
+        direction=direction,
+        branch_of=None if branch is None else name,
+    )
     if plot is not None:
         from orion.experiment.plot import check_plot
 
         check_plot(plot)
-    result = experiment.run(function, max_trials, executor, n_workers, **vars(policy))
-    click.echo(f"{result}\nrecorded in {storage}")
+    if max_trials is None and settings is None and sampler.lower() != "grid":
+        max_trials = _MAX_TRIALS
+    result = experiment.run(
+        function,
+        max_trials,
+        executor,
+        n_workers,
+        **vars(policy),
+        progress="json" if as_json else True,
+        on_change=None if yes else _agree,
+    )
+    if not as_json:
+        click.echo(f"{result}\nrecorded in {storage}")
     if plot is not None:
         from orion.experiment.plot import write_plot
 
         write_plot(result, plot)
-        click.echo(f"progress drawn in {plot}")
+        if not as_json:
+            click.echo(f"progress drawn in {plot}")
     return 0 if result.best is not None else 1
+
+
+def _agree(changed: list[str]) -> None:
+    """Ask whether to go on with another objective or other limits; where nobody can be asked, refuse."""
+    from orion.experiment.errors import ExperimentMismatch
+
+    text = f"since the last run of this experiment {'; '.join(changed)}"
+    if sys.stdin.isatty():
+        click.confirm(f"{text}. Go on with the new?", abort=True, err=True)
+    else:
+        raise ExperimentMismatch(f"{text}; --yes goes on with the new, --branch NEW starts another experiment")

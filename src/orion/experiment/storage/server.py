@@ -56,7 +56,7 @@ class DatabaseServer(Database):
         self.give_up: Callable[[], bool] = lambda: False
         self._locks = self.lock = self._connect(kind, address)
         try:
-            with self.lock.exclusive(), self.errors(), quiet_optuna():
+            with self.errors(), self.lock.exclusive(), quiet_optuna():
                 self._backend = self._open(address, create)
                 self.storage = get_storage(self._backend)
         except BaseException:

@@ -44,7 +44,7 @@ class SQLiteFile(Database):
         check_folder(path, create=create)
         self.lock = FileLocks(path.with_name(path.name + ".lock"))
         try:
-            with self.lock.exclusive(), self.errors(), quiet_optuna():
+            with self.errors(), self.lock.exclusive(), quiet_optuna():
                 self._check()
                 self._backend = self._open()
                 self.storage = get_storage(self._backend)
