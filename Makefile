@@ -10,7 +10,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench-pool lint format typecheck check guarantees pins clean
+.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray lint format typecheck check guarantees pins clean
 .PHONY: with-examples with-dev with-bench
 
 help: ## list the targets
@@ -23,10 +23,10 @@ demo: with-examples ## tune a scikit-learn model that reads handwritten digits, 
 		--max-trials 40 --storage demo/experiments.db --plot demo/digits.png
 
 test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
-	$(RUN) pytest -n 2 $(ARGS)
+	$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
 
 test-engines: with-dev ## run the tests that need servers or clusters on this machine, or take long
-	$(RUN) pytest -n 6 -m engines $(ARGS)
+	$(RUN) pytest -n 6 --dist loadgroup -m engines $(ARGS)
 
 test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
 	@for version in $(PYTHONS); do \
@@ -39,6 +39,9 @@ test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3
 
 stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1
 	$(RUN) tests.stress --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+bench-ray: with-dev ## measure what the Ray engine adds to Ray
+	$(RUN) benchmarks.ray_overhead $(ARGS)
 
 bench-pool: with-bench ## measure the process engine beside other pools: ARGS="--quick --output FILE.md"
 	.venvs/bench/bin/python -m benchmarks.pool $(ARGS)

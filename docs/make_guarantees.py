@@ -10,7 +10,7 @@ from orion.executor._core.guarantees import GUARANTEES
 from orion.executor._futures.limitations import IN_THREADS, IN_WORKERS
 from orion.executor.base import executor_factory
 
-ENGINES = ("process", "thread", "single", "dask", "slurm", "futures", "joblib")
+ENGINES = ("process", "thread", "single", "dask", "ray", "slurm", "futures", "joblib")
 TARGET = Path(__file__).with_name("guarantees.md")
 
 HEAD = """\

@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Standing:
         """Return what there is now."""
         return cls(_processes(), _threads(), _descriptors(), _shared_memory(), _maps())
 
-    def since(self, before: Standing) -> list[str]:
+    def since(self, before: Standing, apart_from: Callable[[object, str], bool] | None = None) -> list[str]:
         """Return, in words, what is in this one and not in ``before``."""
         kinds = (
             (self.processes, before.processes),
@@ -43,20 +44,27 @@ class Standing:
             (self.shared_memory, before.shared_memory),
             (self.maps, before.maps),
         )
-        return [now[key] for now, then in kinds for key in now.keys() - then.keys()]
+        return [
+            now[key]
+            for now, then in kinds
+            for key in now.keys() - then.keys()
+            if apart_from is None or not apart_from(key, now[key])
+        ]
 
 
-def left_since(before: Standing, patience: float) -> list[str]:
+def left_since(before: Standing, patience: float, apart_from: Callable[[object, str], bool] | None = None) -> list[str]:
     """Return, in words, what has come since ``before`` and is still there after ``patience`` seconds.
+
+    ``apart_from`` tells what is none of it, by what identifies a thing and how it is called.
 
     Returns at once if there is nothing. Only else does it collect garbage, which takes longer than many a test, and
     wait for what is just ending: what has been killed and not yet reaped, a thread on its last lines.
     """
-    if not Standing.now().since(before):
+    if not Standing.now().since(before, apart_from):
         return []
     gc.collect()
     deadline = time.monotonic() + patience
-    while (left := Standing.now().since(before)) and time.monotonic() < deadline:
+    while (left := Standing.now().since(before, apart_from)) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     return left
 

@@ -42,9 +42,9 @@ class Hearing:
         elif kind == Kind.UNFIT:
             self._ends.workers_unfit(content_of(message.body)[0], later)
         elif kind == Kind.BLOCKED:
-            self._pool.ledger.block(worker.number)
+            self._adoption.blocked(worker)
         elif kind == Kind.UNBLOCKED:
-            self._pool.ledger.unblock(worker.number)
+            self._adoption.unblocked(worker)
         elif kind == Kind.CANCEL:
             self._adoption.cancelled(worker, number, later)
         elif kind == Kind.SUBMIT:

@@ -40,6 +40,18 @@ class Adoption:
         """Cancel what a task has submitted."""
         later.append(partial(self._cancel, worker, number))  # after it was adopted, if that is still to be done
 
+    def blocked(self, worker: WorkerState) -> None:
+        """Lend the slot of a worker whose task waits."""
+        self._pool.ledger.block(worker.number)
+        if self._pool.relay is not None:
+            self._pool.relay.slots_changed()
+
+    def unblocked(self, worker: WorkerState) -> None:
+        """Count a worker again whose task goes on."""
+        self._pool.ledger.unblock(worker.number)
+        if self._pool.relay is not None:
+            self._pool.relay.slots_changed()
+
     # Without the lock
 
     def _adopt(
@@ -55,7 +67,8 @@ class Adoption:
         start = HEAD.size + length
         try:
             name, options = pickle.loads(data[HEAD.size : start])
-            call = self._pool.keep(bytes(data[start:]), buffers)
+            data = bytes(data[start:])
+            call = self._pool.keep(data, buffers) if self._pool.relay is None else None
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)
         except BaseException as error:
@@ -69,7 +82,10 @@ class Adoption:
             executor._settle_cancelled(child, "the task that had submitted it was lost")
             return
         executor._tracker.watch(child, partial(self._child_ended, worker, number, child))
-        self._pool.submit(child, first=True)
+        if self._pool.relay is None:
+            self._pool.submit(child, first=True)
+        else:
+            self._pool.relay.take(child, data, buffers)
 
     def _cancel(self, worker: WorkerState, number: int) -> None:
         child = worker.children.get(number)

@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pickle import PickleBuffer
-from typing import Any
+from typing import Any, Protocol
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
@@ -15,10 +15,20 @@ from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.verdicts import Verdict, over_time
 from orion.executor.errors import ExecutorError, TaskReport
 
-__all__ = ["BasePool", "Later", "settle_all"]
+__all__ = ["BasePool", "Later", "Relay", "settle_all"]
 
 Later = list[Callable[[], object]]
 """What an event leads to that may call back, and so has to wait until the pool's lock is free."""
+
+
+class Relay(Protocol):
+    """Where the pool of a cluster's worker takes what its tasks ask for: the driver has the queue."""
+
+    def take(self, child: Future[Any], data: bytes, buffers: Sequence[memoryview]) -> None:
+        """Run elsewhere what a task has submitted: a serialised call and its buffers."""
+
+    def slots_changed(self) -> None:
+        """Take note that a task lends its slot or has it back; called with the pool's lock held."""
 
 
 class BasePool(ABC):
@@ -34,6 +44,7 @@ class BasePool(ABC):
         self.ledger = ledger
         self.closing = False
         self.broken: Failure | None = None
+        self.relay: Relay | None = None
 
     @abstractmethod
     def keep(self, data: bytes, buffers: Sequence[PickleBuffer | memoryview]) -> Any:

@@ -18,10 +18,10 @@ class MemoryLimitTests(Conformance):
         executor = self.start(1)
         reason = executor.limitations.get("memory_gb")
         if reason is None:
-            assert executor.options(memory_gb=100.0).submit(tasks.identity, 1).get() == 1
+            assert executor.options(memory_gb=0.5).submit(tasks.identity, 1).get() == 1
         else:
             with pytest.raises(OptionNotSupported) as raised:
-                executor.options(memory_gb=100.0)
+                executor.options(memory_gb=0.5)
             assert reason in str(raised.value)
 
     def test_a_task_that_uses_too_much_is_stopped(self, tmp_path: Path) -> None:
