@@ -29,7 +29,8 @@ def test_queued_trials_are_run_within_the_limit() -> None:
 
 
 def trial(number: int, value: float | None) -> TrialRecord:
-    return TrialRecord(number, "failed" if value is None else "completed", {}, value)
+    values = None if value is None else (value, 0.0)
+    return TrialRecord(number, "failed" if value is None else "completed", {}, values=values)
 
 
 def test_patience_ends_some_trials_after_the_best() -> None:

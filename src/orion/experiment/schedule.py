@@ -51,7 +51,7 @@ class Patience:
     trials
         Those of earlier runs.
     direction
-        What better means.
+        What better means; of several objectives, the first one counts.
     """
 
     def __init__(self, limit: int | None, trials: Sequence[TrialRecord], direction: Direction) -> None:
@@ -65,7 +65,7 @@ class Patience:
 
     def note(self, trial: TrialRecord) -> None:
         """Take note of a finished trial."""
-        better = trial.value is not None and (
+        better = bool(trial.values) and (
             self._best is None or rank(trial, self._direction)[0] < rank(self._best, self._direction)[0]
         )
         self._best, self._since = (trial, 0) if better else (self._best, self._since + 1)
