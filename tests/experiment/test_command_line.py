@@ -40,6 +40,22 @@ def run(*arguments: str) -> int:
 X = ("--space", "x=uniform(0, 1)")
 
 
+def test_an_engine_gets_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    limited = ("--executor", "process", "--executor-option", "max_tasks_per_worker=1", "--executor-option")
+    arguments = ("run", "-n", "e", "cli_objective.py:objective", *X, "--max-trials", "3")
+    assert main([*arguments, *limited, 'env={"A": "1"}']) == 0
+    capsys.readouterr()
+    for option, words in (
+        ("colour=red", "n_workers, "),
+        ("max_tasks_per_worker=-1", "max_tasks_per_worker"),
+        ("alone", "NAME=VALUE"),
+    ):
+        assert main([*arguments, *limited, option]) == 2
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1
+
+
 def test_a_run_from_start_to_end_and_its_picture(start: Start, tmp_path: Path) -> None:
     process = start(
         "run", "-n", "e", "cli_objective.py:objective", *X, "--max-trials", "5", "--n-workers", "2",

@@ -169,10 +169,7 @@ def _start_database(folder: Path, port: int, password: str) -> None:
     daemon = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={data}/socket", "--skip-name-resolve"]
     daemon += [f"--pid-file={folder}/pid/mariadbd", f"--log-error={folder}/log/mariadbd"]
     daemon += ["--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0"]
-    with open(os.devnull, "r+b") as null:
-        subprocess.Popen(  # ends by stop
-            [_found("mariadbd"), *options, *daemon], stdin=null, stdout=null, stderr=null, start_new_session=True
-        )
+    _run("setsid", "--fork", _found("mariadbd"), *options, *daemon)  # it does not go to the background by itself
     client = ("mariadb", "--no-defaults", f"--socket={data}/socket", "-e")
     _await("mariadbd", lambda: _succeeds(*client, "select 1"))
     account = "slurm@'127.0.0.1'"

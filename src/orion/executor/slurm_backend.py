@@ -238,7 +238,14 @@ class Slurm(BaseExecutor):
             return
         if not isinstance(task, Task):
             name = attached.task_name(future._id)
-            write_call(self._folder.call(name), future._name, future._options, task)
+            try:
+                write_call(self._folder.call(name), future._name, future._options, task)
+            except FileNotFoundError:
+                if self._tracker.phase is not Phase.CLOSED:
+                    raise
+                raise ExecutorClosed(
+                    f"task {future.name!r} was submitted while the executor was being closed"
+                ) from None
             future._call = task = Task(name, future, Needs.of(future._options))
         self._pool.submit(task)
 

@@ -18,7 +18,9 @@ _SECONDS = 60.0
 _PING_SECONDS = 15.0
 _FIELDS = ("ArrayJobID", "ArrayTaskID", "State", "exit_code", "Reason", "NodeList")
 _WIDTH = 200
-_INHERITED = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
+# What the user sets to reach a cluster, rather than what describes the job in which this process may itself be running.
+_INHERITED = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")
+_MISLEADING = ("SLURM_", "SLURMD_", "SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_", "SBATCH_ARRAY", "SBATCH_WAIT")
 _IDS_AT_ONCE = 1000
 
 
@@ -137,12 +139,8 @@ def _call(*command: str, seconds: float) -> subprocess.CompletedProcess[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Return this process's environment, without what describes the job in which it may itself be running."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _INHERITED or not name.startswith(("SLURM_", "SLURMD_", "SBATCH_", "SQUEUE_", "SCANCEL_"))
-    }
+    """Return this process's environment without what would change what our commands mean."""
+    return {name: value for name, value in os.environ.items() if name in _INHERITED or not name.startswith(_MISLEADING)}
 
 
 def _format() -> str:

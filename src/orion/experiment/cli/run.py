@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orion.experiment.cli.engine import engine
 from orion.experiment.cli.objective import find_objective, parse_space
 from orion.experiment.cli.policy import Policy, policy_options
 
@@ -42,6 +43,13 @@ _MAX_TRIALS = 40
     help="Run these settings instead of suggested ones: a CSV, JSON lines or YAML file.",
 )
 @click.option("--executor", default="process", show_default=True, help="The engine: single, thread, process, …")
+@click.option(
+    "--executor-option",
+    "executor_options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A further argument of the engine, such as partition=debug for slurm.",
+)
 @click.option("--n-workers", type=int, default=-1, show_default=True, help="Trials at a time; -1: one per CPU.")
 @click.option(
     "--storage",
@@ -77,6 +85,7 @@ def run(
     max_trials: int | None,
     settings: Path | None,
     executor: str,
+    executor_options: tuple[str, ...],
     n_workers: int,
     storage: str,
     sampler: str,
@@ -121,15 +130,15 @@ def run(
         check_plot(plot)
     if max_trials is None and settings is None and sampler.lower() != "grid":
         max_trials = _MAX_TRIALS
-    result = experiment.run(
-        function,
-        max_trials,
-        executor,
-        n_workers,
-        **vars(policy),
-        progress="json" if as_json else True,
-        on_change=None if yes else _agree,
-    )
+    with engine(executor, n_workers, executor_options) as chosen:
+        result = experiment.run(
+            function,
+            max_trials,
+            *chosen,
+            **vars(policy),
+            progress="json" if as_json else True,
+            on_change=None if yes else _agree,
+        )
     if not as_json:
         click.echo(f"{result}\nrecorded in {storage}")
     if plot is not None:

@@ -1,0 +1,52 @@
+"""What ``orion-executor run`` runs trials on: an engine by its name, with the options that it takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from orion.executor import BaseExecutor
+
+__all__ = ["engine"]
+
+
+@contextmanager
+def engine(name: str, n_workers: int, arguments: Sequence[str]) -> Iterator[tuple[str | BaseExecutor, int]]:
+    """Yield ``executor`` and ``n_workers`` as ``Experiment.run`` takes them.
+
+    Parameters
+    ----------
+    name, n_workers
+        Of the engine.
+    arguments
+        Further arguments of its constructor, as ``NAME=VALUE``.
+    """
+    if not arguments:
+        yield name, n_workers
+        return
+    from orion.executor import ExecutorError, create_executor
+
+    try:
+        executor = create_executor(name, n_workers=n_workers, **dict(map(_parse, arguments)))
+    except (ExecutorError, TypeError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        yield executor, -1
+    finally:
+        executor.close()
+
+
+def _parse(argument: str) -> tuple[str, Any]:
+    """Return name and value; what is JSON, such as a number, true or a list, is read as that, all else is text."""
+    name, equals, value = argument.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--executor-option {argument!r}: write NAME=VALUE, such as partition=debug")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
