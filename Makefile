@@ -11,7 +11,7 @@ RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray lint format typecheck check guarantees pins clean
-.PHONY: with-examples with-dev with-bench
+.PHONY: with-examples with-dev with-pools with-bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -25,7 +25,7 @@ demo: with-examples ## tune a scikit-learn model that reads handwritten digits, 
 test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
 	$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
 
-test-engines: with-dev ## run the tests that need servers or clusters on this machine, or take long
+test-engines: with-pools ## run the tests that need servers or clusters on this machine, or take long
 	$(RUN) pytest -n 6 --dist loadgroup -m engines $(ARGS)
 
 test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
@@ -67,7 +67,7 @@ pins: ## write constraints/: the newest versions that work together, for each Py
 	@for version in 3.10 3.11 3.12 3.13; do \
 		python=$$(.ci/find-python $$version) || exit 1; \
 		[ -n "$$python" ] || { echo "Python $$version is not installed: its pins stay"; continue; }; \
-		"$$python" -m venv --clear .venvs/pins && .venvs/pins/bin/python -m pip install --quiet -e '.[dev,bench]' \
+		"$$python" -m venv --clear .venvs/pins && .venvs/pins/bin/python -m pip install --quiet -e '.[dev,bench,pools]' \
 			&& .venvs/pins/bin/python -m pip freeze --exclude-editable > "constraints/$$version.txt" || exit 1; \
 	done; rm -rf .venvs/pins
 
@@ -80,6 +80,9 @@ with-examples:
 
 with-dev:
 	@.ci/install "$(PYTHON)" .venv dev
+
+with-pools:
+	@.ci/install "$(PYTHON)" .venv dev,pools
 
 with-bench:
 	@.ci/install "$(PYTHON)" .venvs/bench bench
