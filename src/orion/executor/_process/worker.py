@@ -21,6 +21,7 @@ from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.slots import Slots
 from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.tail import Tee, start_tail
+from orion.executor._process.upkeep import Upkeep
 from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
 
 __all__ = ["Worker"]
@@ -64,7 +65,7 @@ class Worker:
         if not self._prepare():
             return
         segments.begin_keeping()
-        surroundings = Surroundings(self._reopened)
+        upkeep = Upkeep(Surroundings(self._reopened), self._tasks)
         packet = self._slots.packet(self._slot)
         buffers = [packet]
         n_tasks = 0
@@ -78,12 +79,14 @@ class Worker:
             if kind == Packet.PARK:
                 self._park()
                 continue
-            self._slots.set_started(self._slot, task, time.monotonic_ns())
+            now_ns = time.monotonic_ns()
+            upkeep.before_task(now_ns)
+            self._slots.set_started(self._slot, task, now_ns)
             start_tail(self._tail)
             self.task = task
             self._serve(task, form, *Packet.content(packet, length))
             self._slots.set_done(self._slot, task)
-            if not surroundings.restore():
+            if not upkeep.after_task(time.monotonic_ns()):
                 return
             n_tasks += 1
 
