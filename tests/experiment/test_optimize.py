@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,3 +170,15 @@ def test_an_unknown_engine_and_a_nested_call_are_refused() -> None:
         optimize(study, quadratic, n_trials=1, executor="proces")
     with pytest.raises(RuntimeError, match="Nested"):
         study.optimize(lambda trial: optimize(study, quadratic, n_trials=1), n_trials=1)
+
+
+def test_optunas_example_with_one_line_changed() -> None:
+    example = Path(__file__).parents[2] / "examples" / "optuna_pruning.py"
+    run = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True)
+    assert "Number of finished trials:  20\n" in run.stdout
+    pruned, complete = (
+        int(run.stdout.partition(f"Number of {state} trials:")[2].split()[0]) for state in ("pruned", "complete")
+    )
+    assert pruned + complete == 20
+    assert pruned
+    assert run.stderr.count("finished with value") == complete
