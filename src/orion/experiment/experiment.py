@@ -45,7 +45,7 @@ __all__ = ["Experiment"]
 class Experiment:
     """A search for the parameters with which an objective is smallest or largest.
 
-    Everything is recorded under the experiment's name in a SQLite file; running an experiment of that name again goes
+    Everything is recorded under the experiment's name; running an experiment of that name again goes
     on where the last run ended, however it ended.
 
     Parameters

@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler
 
 from orion.experiment.errors import ArgumentError, SpaceError
-from orion.experiment.notation import LARGEST_INT, is_finite_number
+from orion.experiment.priors import LARGEST_INT, is_finite_number
 
 __all__ = ["GivenSampler", "Settings", "check_settings", "grid", "read_settings", "spanned"]
 

@@ -14,7 +14,7 @@ from optuna.pruners import (
 )
 
 from orion.experiment.errors import ArgumentError
-from orion.experiment.notation import FidelityPrior
+from orion.experiment.priors import FidelityPrior
 
 __all__ = ["PRUNERS", "make_pruner"]
 

@@ -20,7 +20,8 @@ from optuna.distributions import (
 
 from orion.experiment.errors import SpaceError
 from orion.experiment.given_settings import Settings, check_settings, spanned
-from orion.experiment.notation import MISSING, FidelityPrior, FloatPrior, IntPrior, NormalPrior, Prior, parse
+from orion.experiment.notation import MISSING, parse
+from orion.experiment.priors import FidelityPrior, FloatPrior, IntPrior, NormalPrior, Prior
 
 __all__ = ["SearchSpace"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
 
-    from orion.experiment.notation import NormalPrior
+    from orion.experiment.priors import NormalPrior
 
 __all__ = ["ShapedSampler"]
 
