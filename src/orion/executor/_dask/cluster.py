@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
 import logging
 import math
+import os
+import sys
 from typing import Any
 
 from distributed import Scheduler, SpecCluster
 from distributed.deploy.subprocess import SubprocessWorker
 
 __all__ = ["local_cluster"]
+
+
+_SECONDS_TO_END = 5.0
+
+
+class _Worker(SubprocessWorker):
+    """A worker's command that does not talk, and is asked to end before it is killed: else it leaves semaphores."""
+
+    async def _start(self) -> None:
+        spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
+        command = [sys.executable, "-m", "dask", "spec", self.scheduler, "--spec", spec]
+        environment = {"DASK_LOGGING__DISTRIBUTED": "critical", **os.environ}
+        self.process = await asyncio.create_subprocess_exec(*command, env=environment)
+
+    async def close(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.terminate()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.process.wait(), _SECONDS_TO_END)
+        await super().close()
 
 
 def local_cluster(n_workers: int, threads_per_worker: int, gpus: list[str]) -> SpecCluster:
@@ -51,4 +76,4 @@ def _worker_spec(number: int, threads: int, resources: dict[str, float], env: di
         "silence_logs": logging.CRITICAL,
         "death_timeout": 30,
     }
-    return {"cls": SubprocessWorker, "options": {"worker_class": "distributed.Nanny", "worker_kwargs": options}}
+    return {"cls": _Worker, "options": {"worker_class": "distributed.Nanny", "worker_kwargs": options}}
