@@ -1,4 +1,4 @@
-"""The Ray engine, on a Ray that is started here; test_ray_cluster.py has what takes long."""
+"""The Ray engine, on a Ray that is started here; test_ray_contract.py has the whole contract."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def nothing_left_behind(ray_here: None) -> Iterator[None]:
 
 
 class TestContract(WorkerDeathTests, CancelTests, NestedWorkTests, MemoryLimitTests, ResourcesTests):
-    """The parts that depend most on the engine; test_ray_cluster.py has all of it."""
+    """The parts that depend most on the engine; test_ray_contract.py has all of it."""
 
     engine_name = "ray"
 

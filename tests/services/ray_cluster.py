@@ -7,8 +7,9 @@
     python tests/services/ray_cluster.py stop FOLDER
 
 ``start`` prints the environment to export: the address of the cluster, and the token without which nobody is let in.
-All of it listens on the loopback interface, on free ports. Its files are in FOLDER, which ``start`` makes and ``stop``
-removes; a short path, since Ray puts sockets there. Node 0 is the head.
+The nodes know each other by loopback addresses and use free ports; Ray's daemons themselves listen on every interface,
+which the token is for. The files are in FOLDER, which ``start`` makes and ``stop`` removes; a short path, since Ray
+puts sockets there. Node 0 is the head.
 """
 
 from __future__ import annotations
@@ -68,17 +69,16 @@ def start(folder: Path, nodes: int = 2, cpus: int = 2) -> dict[str, str]:
     token.write_text(secrets.token_hex(24))
     port = free_port()
     environment = {
-        "RAY_ADDRESS": f"127.0.0.1:{port}",
+        "RAY_ADDRESS": f"{address_of(0)}:{port}",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on loopback only
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     try:
         head = ["--head", "--port", str(port), "--include-dashboard", "false", "--temp-dir", str(folder / "ray")]
         start_node(folder, 0, head, cpus, environment)
         for number in range(1, nodes):
-            start_node(folder, number, ["--address", f"127.0.0.1:{port}"], cpus, environment)
+            start_node(folder, number, ["--address", f"{address_of(0)}:{port}"], cpus, environment)
     except BaseException:
         stop(folder)
         raise
@@ -107,7 +107,7 @@ def try_to_start_node(folder: Path, number: int, role: list[str], cpus: int, env
         "metrics-export-port",
         "runtime-env-agent-port",
     ]
-    options = [*role, "--block", "--node-ip-address", "127.0.0.1", "--num-cpus", str(cpus)]
+    options = [*role, "--block", "--node-ip-address", address_of(number), "--num-cpus", str(cpus)]
     options += ["--object-store-memory", str(100 * 2**20), "--resources", f'{{"node{number}": 1}}']
     for name in ports:
         options += [f"--{name}", "0"]
@@ -129,6 +129,11 @@ def try_to_start_node(folder: Path, number: int, role: list[str], cpus: int, env
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"node {number} of the Ray cluster did not start:\n{log.read_text()}")
         time.sleep(0.05)
+
+
+def address_of(number: int) -> str:
+    """Return a node's own loopback address; Ray would take 127.0.0.1 for the machine's address in a network."""
+    return f"127.0.0.{2 + number}"
 
 
 def kill(folder: Path, number: int) -> None:

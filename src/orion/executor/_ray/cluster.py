@@ -23,7 +23,7 @@ from orion.executor.errors import EngineLost, ExecutorError
 
 __all__ = ["Cluster", "LocalRay", "join"]
 
-_LOOPBACK = ("127.", "localhost:", "[::1]:")
+_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:")
 # Else a worker of Ray that ends kills its children first, and with them the one that would see to their descendants.
 _SPARE_CHILDREN = {"RAY_kill_child_processes_on_worker_exit": "0"}
 _QUIET = {
