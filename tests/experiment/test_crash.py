@@ -75,7 +75,7 @@ def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
 
     trials = Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db").result().trials
     assert [trial.number for trial in trials] == list(range(12))
-    assert [trial.attempt for trial in trials] == [1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1]
+    assert sorted(trial.attempt for trial in trials) == [1] * 10 + [2] * 2  # whichever had waited
     calls = sorted(gate.calls())
     twice = sorted(repr(trial.parameters["x"]) for trial in trials if trial.attempt == 2)
     assert calls == sorted([*(repr(trial.parameters["x"]) for trial in trials), *twice])

@@ -56,7 +56,7 @@ def test_an_interrupted_run_can_be_resumed(
     after = experiment.result()
     assert after.counts == {"completed": 8}
     assert [trial.parameters for trial in after.trials[:6]] == [trial.parameters for trial in before.trials]
-    assert [trial.attempt for trial in after.trials] == [1, 1, 1, 1, 2, 2, 1, 1]
+    assert sorted(trial.attempt for trial in after.trials) == [1] * 6 + [2] * 2  # whichever had waited
 
 
 def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:
