@@ -10,8 +10,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray lint format typecheck check guarantees pins clean
-.PHONY: with-examples with-dev with-pools with-bench
+.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray lint format typecheck check guarantees docs pins clean
+.PHONY: with-examples with-dev with-pools with-bench with-docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -58,7 +58,11 @@ format: with-dev ## apply ruff's formatter and its safe fixes
 typecheck: with-dev ## mypy, strict
 	$(RUN) mypy
 
-check: lint typecheck test test-engines test-pythons stress ## all that CI runs
+check: lint typecheck docs test test-engines test-pythons stress ## all that CI runs
+
+docs: with-docs ## build the documentation site in docs/_build, with warnings as errors
+	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 guarantees: with-dev ## write docs/guarantees.md from what the engines declare
 	$(BIN)/python docs/make_guarantees.py
@@ -72,7 +76,7 @@ pins: ## write constraints/: the newest versions that work together, for each Py
 	done; rm -rf .venvs/pins
 
 clean: ## remove environments, caches and what the demo wrote
-	rm -rf .venv .venvs build dist demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venvs build dist docs/_build demo .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 with-examples:
@@ -86,3 +90,6 @@ with-pools:
 
 with-bench:
 	@.ci/install "$(PYTHON)" .venvs/bench bench
+
+with-docs: with-dev
+	@.ci/install "$(PYTHON)" .venv docs

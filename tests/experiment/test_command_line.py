@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -74,6 +75,16 @@ def test_a_run_from_start_to_end_and_its_picture(start: Start, tmp_path: Path) -
     best = Experiment("e", {"x": "uniform(0, 1)"}).result().best
     assert best is not None
     assert lines[3].split()[0] == str(best.number)
+
+
+def test_a_run_can_be_traced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", "-n", "e", "cli_objective.py:objective", *X, "--executor", "thread", "--max-trials", "3"]
+    assert main([*arguments, "--trace", "run.json"]) == 0
+    assert "trace written to run.json" in capsys.readouterr().out
+    events = json.loads((tmp_path / "run.json").read_text())["traceEvents"]
+    assert sum(event["ph"] == "X" for event in events) == 3
+    assert main([*arguments, "--trace", "missing/run.json"]) == 2
+    assert "no such folder" in capsys.readouterr().err
 
 
 def test_failed_trials_are_shown_and_the_exit_status_tells_when_none_completed(

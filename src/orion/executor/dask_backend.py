@@ -40,8 +40,9 @@ class Dask(BaseExecutor):
 
     The workers need this package, in the same version; no guard is needed in scripts.
 
-    Exceptions from the contract (:attr:`limitations` of the executor gives each its reason): ``output``, ``logs`` and
-    ``output_of_processes``, since workers may be on other machines; ``cpus`` and ``gpus`` where no worker offers them.
+    Exceptions from the contract (:attr:`limitations` of the executor gives each its reason): ``output``, ``logs``,
+    ``output_of_processes`` and ``tracing``, since workers may be on other machines; ``cpus`` and ``gpus`` where no
+    worker offers them.
 
     Parameters
     ----------

@@ -36,10 +36,10 @@ class Futures(BaseExecutor):
     workers. Work that a task submits to its own executor runs on the task's worker.
 
     Exceptions from the contract (:attr:`limitations` of the executor gives each its reason): ``cancel_running``, since
-    :mod:`concurrent.futures` knows no way to stop what runs, ``cpus`` and ``gpus``; ``output``, ``logs`` and
-    ``output_of_processes``, since workers may be on other machines. In a pool of threads also ``timeout``, ``grace``,
-    ``memory_gb``, ``child_processes``, ``exit_status`` and ``worker_death``, but not ``output`` and ``logs``; and all
-    of these and ``nested`` with ``isolate=False``.
+    :mod:`concurrent.futures` knows no way to stop what runs, ``cpus`` and ``gpus``; ``output``, ``logs``,
+    ``output_of_processes`` and ``tracing``, since workers may be on other machines. In a pool of threads also
+    ``timeout``, ``grace``, ``memory_gb``, ``child_processes``, ``exit_status`` and ``worker_death``, but not ``output``
+    and ``logs``; and all of these and ``nested`` with ``isolate=False``.
 
     Parameters
     ----------

@@ -19,7 +19,8 @@ class Joblib(Futures):
     """Run tasks in a pool of loky's, which is closed with the executor.
 
     Exceptions from the contract (:attr:`limitations` gives each its reason): ``cancel_running``, ``cpus``, ``gpus``,
-    ``output``, ``logs`` and ``output_of_processes``. The engine ``process`` keeps most of these and needs no library.
+    ``output``, ``logs``, ``output_of_processes`` and ``tracing``. The engine ``process`` keeps most of these and needs
+    no library.
 
     Parameters
     ----------

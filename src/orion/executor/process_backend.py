@@ -140,6 +140,13 @@ class ProcessExecutor(BaseExecutor):
     def _release(self) -> None:
         self._pool.close()
 
+    def _report_times(self, wanted: bool) -> None:
+        self._pool.report_times(wanted)
+
+    def _running_count(self) -> int:
+        with self._pool.lock:
+            return self._pool.running_count()
+
 
 def _is_portable(transport: str) -> bool:
     if transport not in ("auto", "linux", "portable"):

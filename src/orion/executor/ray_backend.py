@@ -30,7 +30,7 @@ class Ray(BaseExecutor):
     no other, and nothing is run again unless ``options(retries=…)`` says so. Hosts start when there is work for them.
 
     Exceptions from the contract (:attr:`limitations` gives each its reason), since what a task prints is handed over
-    within one machine: ``output``, ``output_of_processes`` and ``logs``.
+    within one machine: ``output``, ``output_of_processes`` and ``logs``; and clocks are told within one: ``tracing``.
 
     Large arrays travel through Ray's object store. Results that come from it are not copied, and cannot be written to.
 
@@ -71,6 +71,7 @@ class Ray(BaseExecutor):
         "output": _ELSEWHERE,
         "output_of_processes": _ELSEWHERE,
         "logs": _ELSEWHERE,
+        "tracing": "clocks of other machines are others: Ray's dashboard and ray timeline show who was busy when",
     }
 
     def __init__(

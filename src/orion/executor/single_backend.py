@@ -6,7 +6,6 @@ import threading
 from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
-from orion.executor._core.payload import run_here
 from orion.executor._core.tracker import check_futures
 from orion.executor.base import BaseExecutor, Future
 
@@ -81,6 +80,9 @@ class SingleExecutor(BaseExecutor):
         for future in futures:
             self._wait_one(future, None)
 
+    def _running_count(self) -> int:
+        return len(self._running)
+
     def _inside_task(self) -> bool:
         return getattr(self._local, "depth", 0) > 0
 
@@ -94,7 +96,7 @@ class SingleExecutor(BaseExecutor):
         self._local.depth = getattr(self._local, "depth", 0) + 1
         try:
             while not future._order:  # again if it is to be retried
-                self._settle(future, run_here(call, future.name, future.attempt))
+                self._settle(future, self._run_here(future, call, threading.current_thread().name))
         finally:
             self._local.depth -= 1
             with self._lock:

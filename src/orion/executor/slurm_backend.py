@@ -44,7 +44,7 @@ class Slurm(BaseExecutor):
     was killed has left. Closing the executor, which leaving its ``with`` block does, cancels them.
 
     Exceptions from the contract (:attr:`limitations` gives each its reason), since what jobs print and log is in
-    their logs: ``output``, ``output_of_processes`` and ``logs``.
+    their logs: ``output``, ``output_of_processes`` and ``logs``; since Slurm keeps accounts of its own: ``tracing``.
 
     A task that waits for work which it has submitted itself runs it in its own job if no other has begun it, so nested
     work needs no further node.
@@ -89,6 +89,7 @@ class Slurm(BaseExecutor):
     limitations: ClassVar = {
         "output": "what a job prints is in its log, in the folder logs of the executor's folder, where it stays",
         "output_of_processes": "what a job prints is in its log, in the folder logs of the executor's folder",
+        "tracing": "Slurm's own accounting tells when a job ran, and on which node (sacct)",
         "logs": "a job may outlive its driver; let the task write its records to standard error, which is in its log",
     }
 

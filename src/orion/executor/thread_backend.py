@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
-from orion.executor._core.payload import run_here
 from orion.executor.base import BaseExecutor, Future
 
 __all__ = ["ThreadExecutor"]
@@ -58,6 +57,9 @@ class ThreadExecutor(BaseExecutor):
     def _release(self) -> None:
         self._crew.dismiss()
 
+    def _running_count(self) -> int:
+        return self._crew.running_count()
+
     def _inside_task(self) -> bool:
         return threading.current_thread() in self._crew.threads
 
@@ -95,6 +97,11 @@ class _Crew:
                 return False
             self._queue.remove(future)
             return True
+
+    def running_count(self) -> int:
+        """Return how many tasks run at this moment."""
+        with self._changed:
+            return len(self._running)
 
     def dismiss(self, *, join: bool = True) -> None:
         """End the threads that are idle now, the others when their task ends; if ``join``, wait for the idle ones."""
@@ -143,7 +150,9 @@ class _Crew:
         while (future := self._next()) is not None:
             call = future._call
             if call is not None:  # else it was settled meanwhile
-                future._executor._settle(future, run_here(call, future.name, future.attempt))
+                executor = future._executor
+                executor._settle(future, executor._run_here(future, call, f"thread {threading.get_native_id()}"))
+                del executor
             with self._changed:
                 self._running.discard(future._id)
             del future, call

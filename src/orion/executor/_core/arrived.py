@@ -23,6 +23,9 @@ class Arrived:
         self.data = data
         self.buffers = buffers
 
+    def cause(self) -> str:
+        return "" if self.ok else payload.failure_name(self.data)
+
     def resolve(self) -> Value | Failure:
         return payload.load_value(self.data, self.buffers) if self.ok else payload.load_failure(self.data)
 

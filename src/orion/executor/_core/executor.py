@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import inspect
 import itertools
+import logging
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from orion.executor._core.cpus import resolve_n_workers
 from orion.executor._core.future import AsyncException, AsyncResult, Future, as_async
 from orion.executor._core.iterating import Iterating
 from orion.executor._core.options import TaskOptions, check_timeout
-from orion.executor._core.outcome import Failure, Outcome
+from orion.executor._core.outcome import Failure, Outcome, Value
 from orion.executor._core.reach import reachable, reattach
 from orion.executor._core.tracker import Gate, Phase, Tracker, check_futures
 from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSupported
@@ -30,6 +31,9 @@ from orion.executor.errors import ExecutorClosed, ExecutorError, OptionNotSuppor
 if TYPE_CHECKING:
     from orion.executor._core.concurrent_view import ConcurrentView
     from orion.executor._output.outlet import Outlet
+    from orion.executor._trace.counters import Counters
+    from orion.executor._trace.recorder import Recorder
+    from orion.executor._trace.trace import Trace
 
 __all__ = ["BaseExecutor"]
 
@@ -85,6 +89,7 @@ class BaseExecutor(Iterating):
         self._numbers = itertools.count(1)
         self._when_collected: Callable[[], None] | None = None  # what an engine does if nobody closed it
         self._outlet: Outlet | None = None
+        self._trace: Recorder | None = None
         self._depth = 0
         self._depth_lock = threading.Lock()
         self._tracker = Tracker()  # last: its presence tells a constructed executor
@@ -219,6 +224,25 @@ class BaseExecutor(Iterating):
 
         return ConcurrentView(self, self._default_options, max_workers)
 
+    def trace(self, *paths: str | os.PathLike[str]) -> Trace:
+        """Return a context manager that records who was busy when, and writes that when its block ends.
+
+        Parameters
+        ----------
+        *paths
+            Where to: ``.json`` is the Trace Event Format, which https://ui.perfetto.dev shows; ``.html`` and ``.png``
+            are pictures, the second by matplotlib.
+        """
+        from orion.executor._trace.trace import Trace
+
+        return Trace(self, paths)
+
+    def counters(self) -> Counters:
+        """Return how many tasks were submitted, run, are done and have failed, by the cause."""
+        from orion.executor._trace.counters import count
+
+        return count(self)
+
     def close(self, drain: bool = False) -> None:
         """Close the executor; no work is accepted any more. Closing again does nothing.
 
@@ -246,6 +270,10 @@ class BaseExecutor(Iterating):
         self._release()
         if self._outlet is not None:
             self._outlet.close()
+        logger = logging.getLogger("orion.executor")
+        if logger.isEnabledFor(logging.INFO):
+            counters = self.counters()
+            logger.info("executor closed: %s", counters, extra={"counters": counters})
 
     def __enter__(self: Self) -> Self:  # noqa: PYI019 - typing's own Self is not in 3.10
         self._check_process()
@@ -349,6 +377,21 @@ class BaseExecutor(Iterating):
         """Return a context in which the calling thread waits; where a task waits, its slot can be lent."""
         return nullcontext()
 
+    def _run_here(self, future: Future[Any], call: bytes, worker: str) -> Value | Failure:
+        """Run a task in this process; for engines that do."""
+        began = time.monotonic()
+        outcome = payload.run_here(call, future.name, future.attempt)
+        if self._trace is not None:
+            self._trace.ran(future, worker, began, time.monotonic())
+        return outcome
+
+    def _report_times(self, wanted: bool) -> None:
+        """Have workers tell when they ran a task, for :meth:`Recorder.ran`; or no longer."""
+
+    def _running_count(self) -> int | None:
+        """Return how many tasks run at this moment; ``None`` if the engine cannot tell."""
+        return None
+
     def _inside_task(self) -> bool:
         """Return whether the calling thread runs a task of this executor; such may submit while it drains."""
         return False
@@ -357,6 +400,8 @@ class BaseExecutor(Iterating):
 
     def _settle(self, future: Future[Any], outcome: Outcome) -> None:
         """Take a task's end from the engine: retry it, or complete its future, unless it is complete."""
+        if self._trace is not None:
+            self._trace.ended(future, outcome)
         if future._attempt <= future._options.retries and not future._order:
             outcome = outcome.resolve()
             if (
@@ -374,7 +419,10 @@ class BaseExecutor(Iterating):
 
     def _settle_cancelled(self, future: Future[Any], why: str = "it was cancelled") -> bool:
         """Complete a future as cancelled; false if it was complete."""
-        return self._tracker.settle(future, Failure(CancelledError(f"task {future.name!r} was stopped: {why}")))
+        outcome = Failure(CancelledError(f"task {future.name!r} was stopped: {why}"))
+        if self._trace is not None:
+            self._trace.ended(future, outcome)
+        return self._tracker.settle(future, outcome)
 
     # Inner
 
@@ -406,6 +454,8 @@ class BaseExecutor(Iterating):
         if outlet is not None:
             outlet.add(future)
         self._tracker.add(future, from_task=self._inside_task())
+        if self._trace is not None:
+            self._trace.submitted(number)
         return future
 
     def _begin(self, future: Future[Any]) -> None:

@@ -24,6 +24,7 @@ GUARANTEES: Mapping[str, str] = MappingProxyType(
         "output_of_processes": "options(output=…) includes what C code and the processes that a task starts print",
         "retries": "options(retries=…) runs a task again after the failures that retry_on names",
         "timeout": "options(timeout=…) stops a task that runs longer",
+        "tracing": "trace(…) tells when and in which worker a task ran",
         "wait_timeout": "a call that waits returns once its timeout has passed, whatever the tasks do",
         "worker_death": "a worker's death fails only the task that ran there, and the worker is replaced",
     }

@@ -10,8 +10,15 @@ __all__ = ["Failure", "Outcome", "Value", "described"]
 class Outcome(Protocol):
     """How a task ended; perhaps not loaded yet."""
 
+    ok: bool
+    """Whether it is a value."""
+
     def resolve(self) -> Value | Failure:
         """Return the value or the failure; must not raise."""
+        ...
+
+    def cause(self) -> str:
+        """Return the type of what was raised, by name."""
         ...
 
 
@@ -19,9 +26,13 @@ class Value:
     """The task returned."""
 
     __slots__ = ("value",)
+    ok = True
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    def cause(self) -> str:
+        return ""
 
     def resolve(self) -> Value:
         return self
@@ -39,6 +50,7 @@ class Failure:
     """
 
     __slots__ = ("_traceback", "exception")
+    ok = False
 
     def __init__(self, exception: BaseException, traceback: str | None = None) -> None:
         self.exception = exception
@@ -46,6 +58,9 @@ class Failure:
 
     def resolve(self) -> Failure:
         return self
+
+    def cause(self) -> str:
+        return type(self.exception).__name__
 
     @property
     def traceback(self) -> str:

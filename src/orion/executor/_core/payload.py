@@ -233,6 +233,12 @@ def load_failure(data: bytes | memoryview) -> Failure:
     return Failure(error, traceback)
 
 
+def failure_name(data: bytes | memoryview) -> str:
+    """Return the name of the exception's type; nothing of the user's is loaded."""
+    type_name: str = pickle.loads(data)[2]  # bytes and texts only: the exception is a pickle within
+    return type_name.rpartition(".")[2]
+
+
 def load_value(data: bytes | memoryview, buffers: Iterable[Any] = ()) -> Value | Failure:
     """Return the value that was serialised; what fails at loading it is a failure of that task."""
     try:

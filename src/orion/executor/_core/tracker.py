@@ -46,6 +46,7 @@ class Tracker:
         self._phase = Phase.OPEN
         self._lock = threading.Lock()
         self._completed = 0
+        self._failed: dict[str, int] = {}
         # Completed and not yet returned by take(); weak, so that results which nobody will ask for go at once. Without
         # callbacks, which would cost more than the rest of a completion: what is dead is thrown out now and then.
         self._fresh: dict[int, ref[Future[Any]]] = {}
@@ -82,9 +83,12 @@ class Tracker:
 
     def settle(self, future: Future[Any], outcome: Outcome) -> bool:
         """Give ``future`` its outcome and wake who waits for it; false if it has one already."""
+        cause = None if outcome.ok else outcome.cause()
         with self._lock:
             if future._order:
                 return False
+            if cause is not None:
+                self._failed[cause] = self._failed.get(cause, 0) + 1
             self._completed += 1
             future._outcome = outcome
             call, future._call = future._call, None
@@ -101,6 +105,11 @@ class Tracker:
         for wake in watchers or ():
             wake()
         return True
+
+    def counts(self) -> tuple[int, int, dict[str, int]]:
+        """Return how many were added, how many of them have completed, and how many of these failed, by the cause."""
+        with self._lock:
+            return self._completed + len(self.pending), self._completed, dict(self._failed)
 
     def replace_outcome(self, future: Future[Any], loaded: Value | Failure) -> Value | Failure:
         """Keep a loaded outcome in place of the one not loaded; of several threads that load it, the first wins."""

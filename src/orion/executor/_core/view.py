@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -12,6 +13,8 @@ from orion.executor._core.options import TaskOptions
 
 if TYPE_CHECKING:
     from orion.executor._core.concurrent_view import ConcurrentView
+    from orion.executor._trace.counters import Counters
+    from orion.executor._trace.trace import Trace
 
 __all__ = ["ExecutorView"]
 
@@ -50,6 +53,12 @@ class ExecutorView(BaseExecutor):
         from orion.executor._core.concurrent_view import ConcurrentView
 
         return ConcurrentView(self._owner, self._default_options, max_workers)
+
+    def trace(self, *paths: str | os.PathLike[str]) -> Trace:
+        return self._owner.trace(*paths)
+
+    def counters(self) -> Counters:
+        return self._owner.counters()
 
     def close(self, drain: bool = False) -> None:
         self._owner.close(drain)

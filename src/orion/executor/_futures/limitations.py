@@ -34,6 +34,7 @@ IN_THREADS: Mapping[str, str] = MappingProxyType(
         "exit_status": "a worker is a thread, which has no exit code",
         "worker_death": "the workers are threads of this process: what ends one ends all",
         "output_of_processes": "standard output is the process's; only what Python prints is told apart",
+        "tracing": "a foreign pool does not tell when it begins a task",
     }
 )
 """Where calls run in threads of this process."""

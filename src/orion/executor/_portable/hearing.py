@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from orion.executor._core.arrived import Arrived
@@ -25,6 +26,13 @@ class Hearing:
         self._ends = ends
         self._adoption = Adoption(pool)
 
+    def _trace(self, member: Member, task: int) -> None:
+        """Take down when a task has run, as far as could be heard from here."""
+        future = self._pool.ledger.sent.get(task)
+        trace = None if future is None else future._executor._trace
+        if future is not None and trace is not None and member.started is not None:
+            trace.ran(future, member.state.pid, member.started, time.monotonic())
+
     def hear(self, member: Member, message: Message, later: Later) -> None:
         worker, kind, number = member.state, message.kind, message.number
         if kind == Kind.SPAWNED:
@@ -32,6 +40,7 @@ class Hearing:
             self._pool.make_idle(member)
         elif kind in (Kind.RETURNED, Kind.RAISED):
             if member.task == number:
+                self._trace(member, number)
                 outcome = Arrived(kind == Kind.RETURNED, *content_of(message.body))
                 self._ends.task_ended(worker, number, outcome, later)
                 self._pool.make_idle(member)

@@ -96,6 +96,9 @@ class PortablePool(BasePool):
 
     # With the lock held
 
+    def running_count(self) -> int:
+        return sum(member.started is not None for member in self._members.values())
+
     def feed(self) -> list[tuple[Future[Any], Failure]]:
         while self._idle and (future := self.ledger.next_to_send()) is not None:
             if future._call is None:  # it was completed meanwhile

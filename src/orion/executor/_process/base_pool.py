@@ -100,7 +100,14 @@ class BasePool(ABC):
     ) -> None:
         """Tell a worker how what it submitted has ended; nothing happens if it has died."""
 
+    def report_times(self, wanted: bool) -> None:  # noqa: B027 - nothing, where workers tell it anyway
+        """Have workers tell when they ran a task."""
+
     # With the lock held
+
+    @abstractmethod
+    def running_count(self) -> int:
+        """Return how many tasks run at this moment."""
 
     @abstractmethod
     def feed(self) -> list[tuple[Future[Any], Failure]]:

@@ -13,7 +13,7 @@ from orion.executor._core.outcome import Failure, Outcome, described
 from orion.executor._process.adoption import Adoption
 from orion.executor._process.base_pool import Later
 from orion.executor._process.ends import Ends
-from orion.executor._process.wire import PEAK_MEMORY, Frame, Kind, Packet
+from orion.executor._process.wire import PEAK_MEMORY, TIMES, Form, Frame, Kind, Packet
 
 if TYPE_CHECKING:
     from orion.executor._process.pool import Pool
@@ -49,6 +49,8 @@ class Hearing:
             self._handlers[frame.kind](frame, later)
 
     def _ended(self, frame: Frame, later: Later) -> None:
+        if frame.form & Form.TIMED:
+            frame = self._timed(frame)
         outcome: Outcome
         try:
             data, buffers = self._pool.content(frame)
@@ -56,6 +58,15 @@ class Hearing:
         except (OSError, MemoryError) as error:
             outcome = Failure(no_room(error))
         self._ends.task_ended(self._pool.ledger.workers[frame.worker], frame.number, outcome, later)
+
+    def _timed(self, frame: Frame) -> Frame:
+        """Take down when a task has run; return the frame without that."""
+        began, ended, peak = TIMES.unpack_from(frame.body)
+        future = self._pool.ledger.sent.get(frame.number)
+        trace = None if future is None else future._executor._trace
+        if future is not None and trace is not None:
+            trace.ran(future, self._pool.ledger.workers[frame.worker].pid, began / 1e9, ended / 1e9, peak)
+        return Frame(frame.kind, frame.form - Form.TIMED, frame.worker, frame.number, frame.body[TIMES.size :])
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number

@@ -91,7 +91,16 @@ class Pool(BasePool):
             self.wake = -1
         segments.end_keeping()
 
+    def report_times(self, wanted: bool) -> None:
+        with self.lock:
+            if not self.closing:
+                self.channels.slots.is_timed = wanted
+
     # With the lock held
+
+    def running_count(self) -> int:
+        slots = self.channels.slots
+        return 0 if self.closing else sum(slots.running(worker.slot) != 0 for worker in self.ledger.workers.values())
 
     def feed(self) -> list[tuple[Future[Any], Failure]]:
         failed = []

@@ -22,7 +22,8 @@ _TAIL_AT = 64
 
 # Virtual only: a slot's pages exist once a worker has used it.
 N_SLOTS = 4096
-MAP_BYTES = N_SLOTS * _SLOT_BYTES
+_TIMED_AT = N_SLOTS * _SLOT_BYTES
+MAP_BYTES = _TIMED_AT + mmap.PAGESIZE
 
 
 class Slots:
@@ -35,6 +36,15 @@ class Slots:
         self.fd = fd
         self._map = mmap.mmap(fd, MAP_BYTES)
         self._view = memoryview(self._map)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether workers are to tell when they ran a task."""
+        return self._map[_TIMED_AT] != 0
+
+    @is_timed.setter
+    def is_timed(self, wanted: bool) -> None:
+        self._map[_TIMED_AT] = wanted
 
     def packet(self, slot: int) -> memoryview:
         """Return where the worker of that slot reads its packets to."""
@@ -72,10 +82,14 @@ class Slots:
     def set_done(self, slot: int, task: int) -> None:
         _DONE.pack_into(self._map, slot * _SLOT_BYTES + PACKET_BYTES + _STARTED.size, task)
 
+    def started_ns(self, slot: int, task: int) -> int:
+        """Return when that task was started, in nanoseconds of the monotonic clock; 0 if it is not known yet."""
+        began, ns = _STARTED.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES)
+        return int(ns) if began == task else 0
+
     def started(self, slot: int, task: int) -> float | None:
         """Return when that task was started, in seconds of the monotonic clock; ``None`` if it is not known yet."""
-        began, ns = _STARTED.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES)
-        return ns / 1e9 if began == task else None
+        return self.started_ns(slot, task) / 1e9 or None
 
     def close(self) -> None:
         self._view.release()

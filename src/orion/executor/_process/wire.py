@@ -17,6 +17,7 @@ __all__ = [
     "FRAME_ROOM",
     "PACKET_BYTES",
     "REPLY_ROOM",
+    "TIMES",
     "Form",
     "Frame",
     "FrameReader",
@@ -40,6 +41,7 @@ class Form:
     INLINE = 0
     SEGMENT = 1
     PIECES = 2  # what came before it, or has to be fetched
+    TIMED = 4  # besides: in a result, its own body is preceded by when the task ran
 
 
 class Packet:
@@ -100,6 +102,7 @@ class Reply:
 
 
 REPLY_ROOM = PACKET_BYTES - Reply.HEADER.size
+TIMES = struct.Struct("<QQQ")  # when the task began and ended, nanoseconds of the monotonic clock; peak memory in bytes
 PEAK_MEMORY = struct.Struct("<Q")  # bytes
 
 
@@ -166,7 +169,9 @@ class FrameReader:
         found = []
         while end - start >= _FRAME.size:
             length, kind, form, worker, number = _FRAME.unpack_from(self._memory, start)
-            if not (_FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.FETCH and form <= Form.PIECES):
+            if not (
+                _FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.FETCH and form <= Form.PIECES | Form.TIMED
+            ):
                 raise ValueError(f"{bytes(self._view[start : start + _FRAME.size])!r} begins no frame")
             if end - start < length:
                 break

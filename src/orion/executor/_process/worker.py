@@ -22,7 +22,7 @@ from orion.executor._process.slots import Slots
 from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.upkeep import Upkeep
-from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
+from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, TIMES, Form, Kind, Packet, frame
 
 __all__ = ["Worker"]
 
@@ -90,10 +90,11 @@ class Worker:
                 return
             n_tasks += 1
 
-    def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = ()) -> None:
+    def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = (), times: bytes = b"") -> None:
         """Tell the driver; what is too large for a frame goes into a segment, whose descriptor precedes the frame."""
-        if not buffers and len(data) <= FRAME_ROOM:
-            os.write(self._results, frame(kind, self.number, number, data))
+        timed = Form.TIMED if times else 0
+        if not buffers and len(data) + len(times) <= FRAME_ROOM:
+            os.write(self._results, frame(kind, self.number, number, times + data, Form.INLINE | timed))
             return
         try:
             fd = segments.write([data, *buffers])
@@ -103,7 +104,7 @@ class Worker:
         try:
             with self._send_lock:  # the driver takes descriptors in the order of their frames
                 socket.send_fds(self.link, [b"\0"], [fd])
-                os.write(self._results, frame(kind, self.number, number, form=Form.SEGMENT))
+                os.write(self._results, frame(kind, self.number, number, times, Form.SEGMENT | timed))
         finally:
             os.close(fd)
 
@@ -164,7 +165,7 @@ class Worker:
         if self._descriptors() != self._identity:
             os._exit(DESCRIPTORS_GONE)
         try:
-            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers)
+            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._times(task))
         except OSError as error:
             problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
             self.send(Kind.RAISED, task, problem)
@@ -177,6 +178,15 @@ class Worker:
         if not call:
             raise MemoryError("the driver has no room to send the call")
         return call, buffers
+
+    def _times(self, task: int) -> bytes:
+        """Return when the task has run, and the most memory that this process has had, if that is wanted."""
+        if not self._slots.is_timed:
+            return b""
+        import resource
+
+        began = self._slots.started_ns(self._slot, task)
+        return TIMES.pack(began, time.monotonic_ns(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
     def _open_call(self, task: int, body: bytes) -> tuple[memoryview, list[memoryview]]:
         """Open the driver's segment that holds a call; the driver keeps it open while the task runs."""

@@ -63,6 +63,7 @@ class ScriptedExecutor(BaseExecutor):
         "grace": "there is no process of the task's own to ask; see the argument accept",
         "memory_gb": "tasks share the memory of this process; see the argument accept",
         "output_of_processes": "tasks run in this process, whose standard output belongs to all",
+        "tracing": "there is no worker whose time could be told",
         "cancel_running": "tasks run in the thread that waits, which nothing can interrupt",
         "worker_death": "there is no worker; a lost one is scripted as a failure",
         "wait_timeout": "a call that waits runs tasks to their end, however short its timeout",

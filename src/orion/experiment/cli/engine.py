@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,9 @@ __all__ = ["engine"]
 
 
 @contextmanager
-def engine(name: str, n_workers: int, arguments: Sequence[str]) -> Iterator[tuple[str | BaseExecutor, int]]:
+def engine(
+    name: str, n_workers: int, arguments: Sequence[str], trace: Path | None = None
+) -> Iterator[tuple[str | BaseExecutor, int]]:
     """Yield ``executor`` and ``n_workers`` as ``Experiment.run`` takes them.
 
     Parameters
@@ -25,8 +28,10 @@ def engine(name: str, n_workers: int, arguments: Sequence[str]) -> Iterator[tupl
         Of the engine.
     arguments
         Further arguments of its constructor, as ``NAME=VALUE``.
+    trace
+        Where to write who was busy when.
     """
-    if not arguments:
+    if not arguments and trace is None:
         yield name, n_workers
         return
     from orion.executor import ExecutorError, create_executor
@@ -36,9 +41,17 @@ def engine(name: str, n_workers: int, arguments: Sequence[str]) -> Iterator[tupl
     except (ExecutorError, TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     try:
-        yield executor, -1
+        with nullcontext() if trace is None else _recording(executor, trace):
+            yield executor, -1
     finally:
         executor.close()
+
+
+def _recording(executor: BaseExecutor, trace: Path) -> AbstractContextManager[object]:
+    try:
+        return executor.trace(trace)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _parse(argument: str) -> tuple[str, Any]:

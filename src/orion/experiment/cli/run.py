@@ -77,6 +77,9 @@ _MAX_TRIALS = 40
 @click.option("--json", "as_json", is_flag=True, help="Print events on standard output, one JSON object a line.")
 @click.option("--metric", metavar="NAME", help="The value to read from a command's output: a name, or a pattern.")
 @policy_options
+@click.option(
+    "--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write who was busy when (.json, .html)."
+)
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE.png", help="Write a picture of the progress.")
 def run(
     objective: tuple[str, ...],
@@ -96,6 +99,7 @@ def run(
     as_json: bool,
     metric: str | None,
     policy: Policy,
+    trace: Path | None,
     plot: Path | None,
 ) -> int:
     """Run trials of a function or a command until there are enough, and show the best ones.
@@ -130,7 +134,7 @@ def run(
         check_plot(plot)
     if max_trials is None and settings is None and sampler.lower() != "grid":
         max_trials = _MAX_TRIALS
-    with engine(executor, n_workers, executor_options) as chosen:
+    with engine(executor, n_workers, executor_options, trace) as chosen:
         result = experiment.run(
             function,
             max_trials,
@@ -147,6 +151,8 @@ def run(
         write_plot(result, plot)
         if not as_json:
             click.echo(f"progress drawn in {plot}")
+    if trace is not None and not as_json:
+        click.echo(f"trace written to {trace}")
     return 0 if result.best is not None else 1
 
 

@@ -25,6 +25,7 @@ from orion.executor.testing.conformance.serialisation import SerialisationTests
 from orion.executor.testing.conformance.threads import ThreadsTests
 from orion.executor.testing.conformance.time import TimeTests
 from orion.executor.testing.conformance.time_limit import TimeLimitTests
+from orion.executor.testing.conformance.tracing import TracingTests
 from orion.executor.testing.conformance.wait import WaitTests
 from orion.executor.testing.conformance.worker_death import WorkerDeathTests
 
@@ -54,6 +55,7 @@ class ExecutorConformance(
     AwaitingTests,
     AsConcurrentTests,
     OutputTests,
+    TracingTests,
     NumberOfWorkersTests,
     NamesTests,
     DeclarationTests,

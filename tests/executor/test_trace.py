@@ -1,0 +1,67 @@
+"""Pictures of traces, and what the process engine tells of its workers."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+
+import pytest
+
+from orion.executor import create_executor
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_trace_is_drawn_by_matplotlib(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    program = (  # in a process of its own, since matplotlib keeps files of fonts open
+        "from orion.executor import create_executor\n"
+        "with create_executor('thread', n_workers=2) as executor, executor.trace('run.png'):\n"
+        "    executor.wait([executor.submit(abs, -1) for _ in range(5)])\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=100)
+    assert (tmp_path / "run.png").read_bytes().startswith(_PNG)
+
+
+@pytest.mark.parametrize("transport", ["auto", "portable"])
+def test_a_worker_has_one_lane_and_does_one_thing_at_a_time(transport: str) -> None:
+    with create_executor("process", n_workers=2, transport=transport) as executor, executor.trace() as trace:
+        executor.wait([executor.submit(time.sleep, 0.002) for _ in range(40)])
+    lanes = {run.lane for run in trace.runs()}
+    assert len(lanes) == 2
+    assert all(lane.startswith("process ") for lane in lanes)
+    for lane in lanes:
+        runs = sorted((run.began, run.ended) for run in trace.runs() if run.lane == lane)
+        assert all(ended <= began for (_, ended), (began, _) in itertools.pairwise(runs))
+        assert all(ended - began >= 0.002 for began, ended in runs) or transport == "portable"
+
+
+def test_the_memory_of_a_worker_is_told() -> None:
+    with create_executor("process", n_workers=1, transport="linux") as executor, executor.trace() as trace:
+        executor.submit(bytearray, 100_000_000).wait()
+        executor.submit(b"x".__mul__, 50_000_000).wait()
+    assert all(run.peak_memory_gb is not None and run.peak_memory_gb > 0.001 for run in trace.runs())
+    assert max(run.peak_memory_gb or 0.0 for run in trace.runs()) > 0.1
+
+
+def test_results_too_large_for_a_frame_are_timed_too() -> None:
+    with create_executor("process", n_workers=1) as executor, executor.trace() as trace:
+        assert executor.submit(b"x".__mul__, 1_000_000).get() == b"x" * 1_000_000
+        assert executor.submit(b"x".__mul__, 3_990).get() == b"x" * 3_990
+        assert executor.submit(b"x".__mul__, 4_060).get() == b"x" * 4_060
+    assert len(trace.runs()) == 3
+
+
+def test_a_trace_keeps_no_results() -> None:
+    with create_executor("thread", n_workers=1) as executor, executor.trace() as trace:
+        future = executor.submit(set, [1])
+        gone = weakref.ref(future)
+        assert future.get() == {1}
+        del future
+        executor.submit(abs, 1).get()
+        assert gone() is None
+    assert len(trace.runs()) == 2
