@@ -23,7 +23,7 @@ demo: with-examples ## tune a scikit-learn model that reads handwritten digits, 
 		--max-trials 40 --storage demo/experiments.db --plot demo/digits.png
 
 test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
-	$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+	$(RUN) pytest -n 3 --dist loadgroup $(ARGS)
 
 test-engines: with-pools ## run the tests that need servers or clusters on this machine, or take long
 	$(RUN) pytest -n 6 --dist loadgroup -m engines $(ARGS)
@@ -34,7 +34,7 @@ test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3
 		[ -n "$$python" ] || { echo "Python $$version is not installed: skipped"; continue; }; \
 		.ci/install "$$python" ".venvs/$$version" test || exit 1; \
 		echo "Python $$version:"; \
-		".venvs/$$version/bin/python" -m pytest -q -n 2 tests/executor $(ARGS) || exit 1; \
+		".venvs/$$version/bin/python" -m pytest -q -n 3 tests/executor $(ARGS) || exit 1; \
 	done
 
 stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1

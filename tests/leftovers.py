@@ -31,9 +31,13 @@ class Standing:
     maps: dict[object, str] = field(default_factory=dict)
 
     @classmethod
-    def now(cls) -> Standing:
-        """Return what there is now."""
-        return cls(_processes(), _threads(), _descriptors(), _shared_memory(), _maps())
+    def now(cls, *, of_this_process_only: bool = False) -> Standing:
+        """Return what there is now; shared memory is the machine's, and telling whose it is takes a while."""
+        shared_memory = _shared_memory()
+        if of_this_process_only and shared_memory:
+            others = _shared_memory_of_others()
+            shared_memory = {name: text for name, text in shared_memory.items() if name not in others}
+        return cls(_processes(), _threads(), _descriptors(), shared_memory, _maps())
 
     def since(self, before: Standing, apart_from: Callable[[object, str], bool] | None = None) -> list[str]:
         """Return, in words, what is in this one and not in ``before``."""
@@ -64,7 +68,7 @@ def left_since(before: Standing, patience: float, apart_from: Callable[[object, 
         return []
     gc.collect()
     deadline = time.monotonic() + patience
-    while (left := Standing.now().since(before, apart_from)) and time.monotonic() < deadline:
+    while (left := Standing.now(of_this_process_only=True).since(before, apart_from)) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
     return left
 
@@ -104,6 +108,23 @@ def _shared_memory() -> dict[object, str]:
         return {}
     names = [name for name in os.listdir(_SHARED_MEMORY) if not name.startswith(_OF_PEERS)]
     return {name: f"{_SHARED_MEMORY / name}" for name in names}
+
+
+def _shared_memory_of_others() -> set[str]:
+    """Return the entries that processes use which are neither this one nor below it, such as tests beside this one."""
+    found: set[str] = set()
+    ours = {os.getpid(), *(process.pid for process in psutil.Process().children(recursive=True))}
+    prefix = f"{_SHARED_MEMORY}/"
+    for pid in psutil.pids():
+        if pid in ours:
+            continue
+        try:
+            process = psutil.Process(pid)
+            paths = [*(part.path for part in process.memory_maps()), *(file.path for file in process.open_files())]
+        except (psutil.Error, OSError):
+            continue
+        found.update(path.removeprefix(prefix) for path in paths if path.startswith(prefix))
+    return found
 
 
 def _maps() -> dict[object, str]:

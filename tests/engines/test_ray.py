@@ -35,7 +35,7 @@ from orion.executor.testing.conformance.worker_death import WorkerDeathTests
 from tests.engines.ray_here import local_ray, of_ray
 from tests.leftovers import Standing, left_since
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import sys
 import threading
@@ -162,6 +163,23 @@ def test_exceptions_survive(error: BaseException) -> None:
     assert vars(loaded) == vars(error)
     assert str(loaded) == str(error)
     assert isinstance(loaded.__cause__, RemoteTraceback)
+
+
+def test_exceptions_survive_where_a_library_has_changed_how_they_are_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tblib does: it makes them without their constructor, and some then say nothing."""
+
+    def reduce(error: UnicodeDecodeError) -> tuple[Any, ...]:
+        return UnicodeDecodeError.__new__, (UnicodeDecodeError, *error.args), error.__dict__
+
+    monkeypatch.setitem(copyreg.dispatch_table, UnicodeDecodeError, reduce)
+    error = UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")
+    loaded = payload.load_failure(payload.dump_failure(error)).exception
+    assert str(loaded) == str(error)
+
+
+def test_an_exception_that_says_something_else_each_time_keeps_its_type() -> None:
+    loaded = payload.load_failure(payload.dump_failure(faults.Counting())).exception
+    assert type(loaded) is faults.Counting
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have notes from Python 3.11 on")

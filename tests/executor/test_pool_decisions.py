@@ -66,6 +66,9 @@ class PaperPool(BasePool):
     def worker_running(self, task: int) -> WorkerState | None:
         return self.ledger.workers.get(self.running.get(task, 0))
 
+    def running_count(self) -> int:
+        return len(self.running)
+
     def started(self, worker: WorkerState, task: int) -> float | None:
         return self.began.get(task)
 

@@ -260,16 +260,22 @@ def _dump_exception(error: BaseException) -> bytes:
     kind = type(error)
     odd_constructor = kind.__reduce__ is BaseException.__reduce__ and kind.__init__ is not _builtin_base(kind).__init__
     forms = [_Rebuilt(error), error] if odd_constructor else [error, _Rebuilt(error)]
+    of_its_type: bytes | None = None
     problem: BaseException | None = None
     for form in forms:
         try:
             data = dumps(form)
             copy = pickle.loads(data)
-            if type(copy) is kind:
+            # Libraries change how exceptions of all are pickled (tblib does, for distributed), and lose what some say.
+            if type(copy) is kind and described(copy) == described(error):
                 return data
+            if type(copy) is kind:  # what it says may differ each time
+                of_its_type = of_its_type or data
             problem = TypeError(f"its pickle makes a {type(copy).__name__}")
         except BaseException as raised:
             problem = raised
+    if of_its_type is not None:
+        return of_its_type
     assert problem is not None
     raise problem
 

@@ -76,6 +76,16 @@ def raise_with_attributes() -> None:
     raise error
 
 
+class Counting(Exception):
+    """Says something else each time."""
+
+    said = 0
+
+    def __str__(self) -> str:
+        Counting.said += 1
+        return str(Counting.said)
+
+
 class OddConstructor(Exception):
     """Takes other arguments than it passes on, which defeats pickle's own way."""
 
