@@ -83,7 +83,7 @@ class Futures(BaseExecutor):
         kind = IN_THREADS if isinstance(pool, ThreadPoolExecutor) else IN_PROCESSES if isolate else IN_WORKERS
         self.limitations = kind  # type: ignore[misc]  # depends on the pool
         self._line = _Line(pool, self.n_workers, _runner(kind, self.n_workers))
-        self._when_collected = partial(self._line.close, self._own_pool)
+        self._when_collected = partial(self._line.close, self._own_pool, join=False)
 
     def _start(self, future: Future[Any]) -> None:
         self._line.add(future)
@@ -170,8 +170,8 @@ class _Line:
         finally:
             self._working.discard(thread)
 
-    def close(self, own_pool: Executor | None) -> None:
-        """Take back what has not begun; close the pool if it is ours."""
+    def close(self, own_pool: Executor | None, *, join: bool = True) -> None:
+        """Take back what has not begun; close the pool if it is ours, and wait for its end if ``join``."""
         with self._lock:
             self._queue.clear()
             given = list(self._given.values())
@@ -179,7 +179,7 @@ class _Line:
             each.cancel()
         is_busy = not all(each.done() for each in given)
         if own_pool is not None:
-            own_pool.shutdown(wait=not is_busy)
+            own_pool.shutdown(wait=join and not is_busy)
 
     def _help(self) -> None:
         """Have as many threads of ours take what is queued as threads of the pool wait; with the lock held."""
