@@ -106,6 +106,7 @@ def test_lines_come_every_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_stops_early_gets_the_terminal_back(tmp_path: Path) -> None:
+    pytest.importorskip("rich")
     program = PROGRAM.replace(
         'print(len(list(executor.progress(futures, label="runs"))))', "next(executor.progress(futures))"
     )
