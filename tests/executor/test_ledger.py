@@ -71,6 +71,17 @@ class TestSending:
         assert send_all(ledger) == [2, 3]
         assert list(ledger.sent) == [1, 2, 3]
 
+    def test_what_is_off_the_books_is_not_queued_again(self) -> None:
+        ledger = ledger_of(3)
+        enqueue(ledger, 1, 2)
+        send_all(ledger)
+        ledger.ended(1)
+        ledger.unsend([1, 2])
+        assert send_all(ledger) == [2]
+        ledger.clear()
+        ledger.unsend([2])
+        assert send_all(ledger) == []
+
     def test_a_task_that_waits_for_its_own_lends_its_place(self) -> None:
         ledger = ledger_of(1)
         worker = ledger.hire()

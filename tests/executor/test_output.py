@@ -84,6 +84,17 @@ def test_what_is_no_message_of_a_worker_is_passed_over() -> None:
         assert future.output == "two\n"
 
 
+@on_linux
+def test_lines_that_end_while_output_is_read_are_passed_over() -> None:
+    """Both the outlet's thread and whoever reads a future's output take in what has been written."""
+    with create_executor("process", n_workers=1) as executor:
+        future = executor.options(output="capture").submit(print, "one")
+        future.get()
+        for _ in range(300):
+            knock(executor)
+            assert future.output == "one\n"
+
+
 def ask_for_output(executor: BaseExecutor) -> Any:
     try:
         executor.options(output="capture")

@@ -185,7 +185,7 @@ class Outlet:
             ready = self._selector.select()
             with self._lock:
                 for key, _ in ready:
-                    if not self._closed and self._selector.get_map().get(key.fileobj) is key:
+                    if not self._closed and self._selector.get_map().get(key.fd) is key:  # else it was closed meanwhile
                         key.data(key.fileobj)
         self._give_back()
 

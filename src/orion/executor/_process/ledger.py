@@ -103,11 +103,11 @@ class Ledger:
         return None
 
     def unsend(self, tasks: list[int]) -> None:
-        """Queue tasks again, first, that were taken back from the pipe."""
+        """Queue tasks again, first, that no worker has begun; not those that are off the books by now."""
         for task in reversed(tasks):
-            future = self.sent.pop(task)
-            self.ended(task)
-            self._queue.appendleft(future)
+            future = self.ended(task)
+            if future is not None:
+                self._queue.appendleft(future)
 
     def ended(self, task: int) -> Future[Any] | None:
         """Take a task off the books."""
