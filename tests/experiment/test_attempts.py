@@ -19,10 +19,11 @@ import pytest
 
 from orion.executor import create_executor
 from orion.experiment import ArgumentError, Experiment, ExperimentError, TooManyFailures
-from orion.experiment.failures import CAUSES, Retries
-from orion.experiment.folders import TrialFolders, default_root
-from orion.experiment.limits import Limits
-from orion.experiment.provenance import fingerprint, provenance
+from orion.experiment.recording.failures import CAUSES
+from orion.experiment.recording.folders import TrialFolders, default_root
+from orion.experiment.recording.provenance import fingerprint, provenance
+from orion.experiment.running.limits import Limits
+from orion.experiment.running.retries import Retries
 from tests.experiment.each_in_turn import EachInTurn
 
 SPACE = {"x": "uniform(0, 1)"}

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from orion.experiment.samplers import Samplers
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.recording.trials import Trials
+from orion.experiment.recording.verdicts import Completed
+from orion.experiment.sampling.samplers import Samplers
+from orion.experiment.space.search_space import SearchSpace
 from orion.experiment.storage import open_database
-from orion.experiment.trials import Trials
-from orion.experiment.verdicts import Completed
 
 SPACE = SearchSpace.build({"x": "uniform(0, 1)", "y": "uniform(0, 1)", "k": "choices(['a', 'b'])"})
 

@@ -8,8 +8,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from orion.experiment import ArgumentError, Experiment, ExperimentMismatch, SpaceError
-from orion.experiment.given_settings import grid, read_settings, spanned
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.space.given_settings import grid, read_settings, spanned
+from orion.experiment.space.search_space import SearchSpace
 
 FILES = {
     "a.csv": "lr,depth,name,fast\n0.1,3,one,true\n\n0.01,4,two words,False\n",

@@ -13,7 +13,7 @@ import pytest
 
 from orion.executor import create_executor
 from orion.experiment import ArgumentError, Command, Experiment
-from orion.experiment.gpus import GpuLeases, held, visible_gpus
+from orion.experiment.trial.gpus import GpuLeases, held, visible_gpus
 
 SPACE = {"x": "uniform(0, 1)"}
 
@@ -84,7 +84,7 @@ def test_a_lease_lasts_as_long_as_the_trial_even_if_the_driver_is_gone() -> None
 TAKER = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from orion.experiment.gpus import GpuLeases
+from orion.experiment.trial.gpus import GpuLeases
 lease = GpuLeases(["0"], 1).take()
 print(lease is not None, flush=True)
 sys.stdin.read()

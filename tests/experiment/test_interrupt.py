@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orion.experiment import Experiment
-from orion.experiment.interrupts import Interrupts
+from orion.experiment.running.interrupts import Interrupts
 from tests.experiment.drivers import Gate, Start
 
 COMMAND = ("run", "-n", "e", "gated.py:objective", "--space", "x=uniform(0, 1)", "--n-workers", "2")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orion.experiment import ObjectiveError
-from orion.experiment.loading import load_objective
+from orion.experiment.objectives.loading import load_objective
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orion.experiment import SpaceError
-from orion.experiment.notation import MISSING, Parameter, parse
-from orion.experiment.priors import ChoicesPrior, FidelityPrior, FloatPrior, IntPrior, NormalPrior
+from orion.experiment.space.notation import MISSING, Parameter, parse
+from orion.experiment.space.priors import ChoicesPrior, FidelityPrior, FloatPrior, IntPrior, NormalPrior
 
 finite = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e100, max_value=1e100)
 

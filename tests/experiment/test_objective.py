@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from orion.experiment import ObjectiveError
-from orion.experiment.attempt import Assignment, Attempt
-from orion.experiment.objective import DefineByRun, as_objective
+from orion.experiment.objectives.functions import DefineByRun, as_objective
+from orion.experiment.trial.attempt import Assignment, Attempt
 
 
 def attempt(**parameters: Any) -> Attempt:

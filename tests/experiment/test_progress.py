@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from orion.experiment.plain_lines import PlainReporter
-from orion.experiment.progress import Progress, Reporter, make_reporter
-from orion.experiment.progress_bar import BarReporter
-from orion.experiment.result import Direction, ExperimentResult, TrialRecord
-from orion.experiment.schedule import Tally
+from orion.experiment.recording.result import Direction, ExperimentResult, TrialRecord
+from orion.experiment.recording.tally import Tally
+from orion.experiment.views.plain_lines import PlainReporter
+from orion.experiment.views.progress import Progress, Reporter, make_reporter
+from orion.experiment.views.progress_bar import BarReporter
 
 FAILURE = {"type": "ValueError", "message": "bad\n[x]", "traceback": "…"}
 COMPLETED = TrialRecord(0, "completed", {"x": 0.123456789, "k": "a"}, value=2.0, values=(2.0,))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from orion.experiment import InvalidResult
-from orion.experiment.results import measured
+from orion.experiment.trial.measured import measured
 
 
 @pytest.mark.parametrize(

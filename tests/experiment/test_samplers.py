@@ -11,8 +11,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from orion.experiment import ArgumentError, Experiment
-from orion.experiment.samplers import SAMPLERS, Samplers
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.sampling.samplers import SAMPLERS, Samplers
+from orion.experiment.space.search_space import SearchSpace
 
 SPACE = {"x": FloatDistribution(0, 1), "k": CategoricalDistribution(["a", "b"])}
 NO_SPACE = SearchSpace()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orion.experiment.result import TrialRecord
-from orion.experiment.schedule import Patience, Tally, may_start
+from orion.experiment.recording.result import TrialRecord
+from orion.experiment.recording.tally import Tally, may_start
+from orion.experiment.running.patience import Patience
 
 counts = st.integers(0, 50)
 

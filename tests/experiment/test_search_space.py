@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from orion.experiment import SpaceError
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.space.search_space import SearchSpace
 
 
 def test_notation_and_distributions_mix() -> None:

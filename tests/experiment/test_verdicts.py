@@ -19,8 +19,8 @@ from orion.executor import (
     WorkerLost,
 )
 from orion.executor.errors import TaskReport
-from orion.experiment.attempt import Ended, Facts, Failure
-from orion.experiment.verdicts import Completed, Failed, Pruned, Stopped, judge
+from orion.experiment.recording.verdicts import Completed, Failed, Pruned, Stopped, judge
+from orion.experiment.trial.attempt import Ended, Facts, Failure
 
 FUTURE = cast("Future[Any]", None)
 FACTS = Facts("host", 1, 0.0, 1.0, 0.5)

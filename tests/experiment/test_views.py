@@ -11,7 +11,7 @@ import pytest
 
 from orion.experiment import Experiment
 from orion.experiment.cli.app import main
-from orion.experiment.result import ExperimentResult, TrialRecord
+from orion.experiment.recording.result import ExperimentResult, TrialRecord
 
 PLOTS = ["history", "parallel", "importance", "timeline", "slice"]
 

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orion.experiment.commands import Command
     from orion.experiment.errors import (
         ArgumentError,
         CommandFailed,
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
         TrialPruned,
     )
     from orion.experiment.experiment import Experiment
+    from orion.experiment.objectives.commands import Command
     from orion.experiment.optimizing import optimize
-    from orion.experiment.reporting import report
-    from orion.experiment.result import ExperimentResult, TrialRecord
+    from orion.experiment.recording.result import ExperimentResult, TrialRecord
+    from orion.experiment.trial.reporting import report
 
 __all__ = [
     "ArgumentError",
@@ -54,12 +54,12 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Command": "orion.experiment.commands",
+    "Command": "orion.experiment.objectives.commands",
     "Experiment": "orion.experiment.experiment",
-    "ExperimentResult": "orion.experiment.result",
-    "TrialRecord": "orion.experiment.result",
+    "ExperimentResult": "orion.experiment.recording.result",
+    "TrialRecord": "orion.experiment.recording.result",
     "optimize": "orion.experiment.optimizing",
-    "report": "orion.experiment.reporting",
+    "report": "orion.experiment.trial.reporting",
 }
 
 

@@ -9,35 +9,35 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from orion.executor import BaseExecutor
-from orion.experiment.attempt import Objective
-from orion.experiment.bookkeeping import Bookkeeping
-from orion.experiment.engine import Engine
 from orion.experiment.errors import ArgumentError, ExperimentError, ExperimentInterrupted, StorageError
-from orion.experiment.failures import Retries
-from orion.experiment.folders import TrialFolders, default_root
-from orion.experiment.interrupts import Interrupts
-from orion.experiment.limits import Limits
 from orion.experiment.line.desk import Desk
-from orion.experiment.objective import DefineByRun, as_objective
-from orion.experiment.progress import Progress, make_reporter
-from orion.experiment.provenance import fingerprint, provenance
-from orion.experiment.pruners import make_pruner
-from orion.experiment.records import load_result
-from orion.experiment.result import Direction, ExperimentResult
-from orion.experiment.runner import Runner
-from orion.experiment.samplers import Samplers
-from orion.experiment.schedule import Patience
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.objectives.functions import DefineByRun, as_objective
+from orion.experiment.recording.bookkeeping import Bookkeeping
+from orion.experiment.recording.folders import TrialFolders, default_root
+from orion.experiment.recording.provenance import fingerprint, provenance
+from orion.experiment.recording.records import load_result
+from orion.experiment.recording.result import Direction, ExperimentResult
+from orion.experiment.recording.terms import changes, make_terms
+from orion.experiment.recording.trials import Trials
+from orion.experiment.running.engine import Engine
+from orion.experiment.running.interrupts import Interrupts
+from orion.experiment.running.limits import Limits
+from orion.experiment.running.patience import Patience
+from orion.experiment.running.retries import Retries
+from orion.experiment.running.runner import Runner
+from orion.experiment.sampling.pruners import make_pruner
+from orion.experiment.sampling.samplers import Samplers
+from orion.experiment.space.search_space import SearchSpace
 from orion.experiment.storage import DEFAULT_STORAGE, open_database
-from orion.experiment.terms import changes, make_terms
-from orion.experiment.trials import Trials
+from orion.experiment.trial.attempt import Objective
+from orion.experiment.views.progress import Progress, make_reporter
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-    from orion.experiment.given_settings import Settings
+    from orion.experiment.space.given_settings import Settings
 
 __all__ = ["Experiment"]
 

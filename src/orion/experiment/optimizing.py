@@ -13,14 +13,14 @@ from optuna.study.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from orion.executor import AsyncException, AsyncResult, BaseExecutor, Future, RemoteException, create_executor
-from orion.experiment.attempt import Assignment, Attempt
 from orion.experiment.errors import ArgumentError, TrialPruned
 from orion.experiment.line.conversation import Conversation
 from orion.experiment.line.desk import Desk
-from orion.experiment.reporting import current_attempt
+from orion.experiment.trial.attempt import Assignment, Attempt
+from orion.experiment.trial.reporting import current_attempt
 
 if TYPE_CHECKING:
-    from orion.experiment.study_bar import StudyBar
+    from orion.experiment.views.study_bar import StudyBar
 
 __all__ = ["optimize"]
 
@@ -261,6 +261,6 @@ def _engine(executor: str | BaseExecutor, n_jobs: int | None) -> BaseExecutor:
 
 
 def _bar(shown: bool, study: Study, n_trials: int | None, timeout: float | None) -> StudyBar:
-    from orion.experiment.study_bar import StudyBar
+    from orion.experiment.views.study_bar import StudyBar
 
     return StudyBar(study, n_trials, timeout, shown=shown)

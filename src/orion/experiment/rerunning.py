@@ -8,13 +8,13 @@ from typing import Any
 
 import optuna
 
-from orion.experiment.attempt import Assignment, Ended, carry_out
 from orion.experiment.errors import ArgumentError, ObjectiveError
-from orion.experiment.folders import TrialFolders
-from orion.experiment.objective import as_objective
-from orion.experiment.records import CODE, load_result
-from orion.experiment.result import ExperimentResult, TrialRecord
+from orion.experiment.objectives.functions import as_objective
+from orion.experiment.recording.folders import TrialFolders
+from orion.experiment.recording.records import CODE, load_result
+from orion.experiment.recording.result import ExperimentResult, TrialRecord
 from orion.experiment.storage import open_database
+from orion.experiment.trial.attempt import Assignment, Ended, carry_out
 
 __all__ = ["find_recorded_objective", "find_trial", "load_with_code", "rerun"]
 
@@ -45,11 +45,11 @@ def find_recorded_objective(code: Mapping[str, Any]) -> Callable[..., Any]:
     """
     described: Mapping[str, Any] = code.get("objective") or {}
     if "command" in described:
-        from orion.experiment.commands import Command
+        from orion.experiment.objectives.commands import Command
 
         return Command(described["command"], described["space"], metric=described["metric"])
     if described.get("file") and str(described.get("function", "")).isidentifier():
-        from orion.experiment.loading import load_objective
+        from orion.experiment.objectives.loading import load_objective
 
         return load_objective(f"{described['file']}:{described['function']}")
     raise ObjectiveError("the objective is no function of a file that can be found again: name it, as FILE.py:FUNCTION")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orion.experiment import ArgumentError, InvalidResult, ResultUnreadable
-from orion.experiment.commands.outcome import OutputReader, compile_metric, read_results
+from orion.experiment.objectives.commands.outcome import OutputReader, compile_metric, read_results
 
 
 def read(lines: list[str], metric: str | None = None) -> tuple[Any, list[tuple[float, int]]]:

@@ -10,7 +10,7 @@ import tomlkit
 import yaml
 
 from orion.experiment import Command, ObjectiveError, SpaceError
-from orion.experiment.search_space import SearchSpace
+from orion.experiment.space.search_space import SearchSpace
 
 TRUE = "true"  # a command that is on every system
 

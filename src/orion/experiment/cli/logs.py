@@ -19,8 +19,8 @@ __all__ = ["logs"]
 def logs(trial: int, name: str, storage: str, folder: str | None, attempt: int | None, follow: bool) -> None:
     """Show what a trial has printed: standard output and, on standard error, standard error."""
     from orion.experiment.errors import ArgumentError
-    from orion.experiment.folders import TrialFolders, default_root
-    from orion.experiment.log_reading import read_log
+    from orion.experiment.recording.folders import TrialFolders, default_root
+    from orion.experiment.views.log_reading import read_log
 
     folders = TrialFolders(default_root(storage) if folder is None else folder, name)
     place = folders.last_attempt(trial) if attempt is None else folders.attempt(trial, attempt)

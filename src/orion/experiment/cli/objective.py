@@ -35,13 +35,13 @@ def find_objective(
     """
     given = None
     if settings is not None:
-        from orion.experiment.given_settings import read_settings
+        from orion.experiment.space.given_settings import read_settings
 
         if space:
             raise click.UsageError("give --space or --settings, not both")
         given = read_settings(settings)
     if len(arguments) > 1 or shutil.which(arguments[0]) is not None:
-        from orion.experiment.commands import Command
+        from orion.experiment.objectives.commands import Command
 
         command = Command(arguments, space, metric=metric)
         if not command.space:
@@ -53,7 +53,7 @@ def find_objective(
                 f"{settings} has the parameters {', '.join(given[0])}, and the command {', '.join(command.space)}"
             )
         return command, command.space if given is None else given
-    from orion.experiment.loading import load_objective
+    from orion.experiment.objectives.loading import load_objective
 
     if metric is not None:
         raise click.UsageError("--metric is for commands; a function returns its result")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from orion.experiment.result import ExperimentResult
+    from orion.experiment.recording.result import ExperimentResult
     from orion.experiment.storage import Database
 
 __all__ = ["name_option", "opened", "result_of", "storage_option"]
@@ -34,7 +34,7 @@ def opened(storage: str) -> Iterator[Database]:
 
 def result_of(storage: str, name: str) -> ExperimentResult:
     """Return the trials of an experiment."""
-    from orion.experiment.records import load_result
+    from orion.experiment.recording.records import load_result
 
     with opened(storage) as database:
         return load_result(database, name)

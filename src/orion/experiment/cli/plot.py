@@ -20,7 +20,7 @@ __all__ = ["plot"]
 )
 def plot(kind: str, name: str, storage: str, output: Path | None) -> None:
     """Draw an experiment: history, parallel coordinates, importance, the workers' timeline, slice, pareto."""
-    from orion.experiment.study_plots import draw
+    from orion.experiment.views.study_plots import draw
 
     output = Path(f"{kind}.png") if output is None else output
     with opened(storage) as database:

@@ -11,8 +11,8 @@ import click
 from orion.experiment.cli.place import place_options
 
 if TYPE_CHECKING:
-    from orion.experiment.attempt import Ended
-    from orion.experiment.result import TrialRecord
+    from orion.experiment.recording.result import TrialRecord
+    from orion.experiment.trial.attempt import Ended
 
 __all__ = ["rerun"]
 
@@ -26,8 +26,8 @@ def rerun(trial: int, objective: str | None, name: str, storage: str, folder: st
 
     What is recorded stays as it is; what the trial prints is shown, and kept in a folder of its own.
     """
-    from orion.experiment.folders import TrialFolders, default_root
-    from orion.experiment.loading import load_objective
+    from orion.experiment.objectives.loading import load_objective
+    from orion.experiment.recording.folders import TrialFolders, default_root
     from orion.experiment.rerunning import find_recorded_objective, find_trial, load_with_code, rerun
 
     result, codes = load_with_code(storage, name)
@@ -59,7 +59,7 @@ def _show(place: Path) -> None:
 
 
 def _recorded(trial: TrialRecord) -> str:
-    from orion.experiment.result import describe_end
+    from orion.experiment.recording.result import describe_end
 
     return describe_end(trial)
 

@@ -38,8 +38,8 @@ def results(name: str, storage: str, form: str | None) -> None:
 @storage_option
 def list_experiments(storage: str) -> None:
     """List the experiments of a storage."""
-    from orion.experiment.records import load_results
-    from orion.experiment.result import format_table, format_value
+    from orion.experiment.recording.records import load_results
+    from orion.experiment.recording.result import format_table, format_value
 
     with opened(storage) as database:
         found = load_results(database)

@@ -13,7 +13,7 @@ from orion.experiment.cli.objective import find_objective, parse_space
 from orion.experiment.cli.policy import Policy, policy_options
 
 if TYPE_CHECKING:
-    from orion.experiment.result import Direction
+    from orion.experiment.recording.result import Direction
 
 __all__ = ["run"]
 
@@ -129,7 +129,7 @@ def run(
         branch_of=None if branch is None else name,
     )
     if plot is not None:
-        from orion.experiment.plot import check_plot
+        from orion.experiment.views.plot import check_plot
 
         check_plot(plot)
     if max_trials is None and settings is None and sampler.lower() != "grid":
@@ -146,7 +146,7 @@ def run(
     if not as_json:
         click.echo(f"{result}\nrecorded in {storage}")
     if plot is not None:
-        from orion.experiment.plot import write_plot
+        from orion.experiment.views.plot import write_plot
 
         write_plot(result, plot)
         if not as_json:

@@ -1,0 +1,1 @@
+"""What is recorded of trials, in the database and in their folders, and reading it."""

@@ -1,0 +1,1 @@
+"""What is searched: priors, their notation, and settings that are given instead."""

@@ -1,0 +1,1 @@
+"""How experiments show themselves: progress, plots, logs."""
