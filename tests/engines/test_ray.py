@@ -35,6 +35,8 @@ from orion.executor.testing.conformance.worker_death import WorkerDeathTests
 from tests.engines.ray_here import local_ray, of_ray
 from tests.leftovers import Standing, left_since
 
+PATIENCE = 60.0
+
 pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
 
@@ -244,6 +246,16 @@ def test_hosts_give_back_what_they_hold_when_they_are_idle() -> None:
         host = psutil.Process(executor.submit(host_pid).get())
         host.wait(60)
         assert executor.submit(tasks.identity, 1).get() == 1
+
+
+def test_after_each_task_that_is_stopped_the_next_one_runs(tmp_path: Path) -> None:
+    """However soon it is stopped after it has begun."""
+    with Ray(1) as executor:
+        for number in range(40):
+            doomed = executor.submit(tasks.touch_and_wait, tmp_path / f"started{number}", tmp_path / "never", None)
+            tasks.wait_for_file(tmp_path / f"started{number}")
+            assert doomed.cancel()
+            assert executor.submit(tasks.identity, number).get(PATIENCE) == number
 
 
 def test_every_lost_task_is_told_once(tmp_path: Path) -> None:

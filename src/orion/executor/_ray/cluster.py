@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pickle import PickleBuffer
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from orion.executor._core.outcome import described
 from orion.executor._process.search_path import import_path
+from orion.executor._ray.line import Line
 from orion.executor._ray.request import Request
 from orion.executor._ray.watch import Watch, check_reachable
 from orion.executor.errors import EngineLost, ExecutorError
@@ -61,20 +61,19 @@ class Cluster:
         """Who is told that the cluster has gone."""
         self._host_class: Any = None
         self._parking = threading.Lock()
-        self._parked: list[tuple[object, Any, float]] = []  # kind, actor, until when it is surely there
-        self._kinds: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
+        self._parked: list[tuple[Line, float]] = []  # until when it is surely there
         self._watch = Watch(ray.get_runtime_context().gcs_address, self._gone)
 
-    def hire(self, request: Request, custom: Mapping[str, float], runtime_env: Mapping[str, Any] | None) -> Any:
-        """Return a host, as an actor, that holds what is asked for: one that is parked, or a new one at once."""
+    def hire(self, request: Request, custom: Mapping[str, float], runtime_env: Mapping[str, Any] | None) -> Line:
+        """Return the way to a host that holds what is asked for: one that is parked, or a new one at once."""
         path = import_path()
         kind = (request, repr((custom, runtime_env, path)))
         with self._parking:
-            self._parked = [parked for parked in self._parked if parked[2] > time.monotonic()]
-            for place, (of_kind, actor, _) in enumerate(self._parked):
-                if of_kind == kind:
+            self._parked = [parked for parked in self._parked if parked[1] > time.monotonic()]
+            for place, (line, _) in enumerate(self._parked):
+                if line.kind == kind:
                     del self._parked[place]
-                    return actor
+                    return line
         self.clear_parking()  # they may hold what this one needs
         if self._host_class is None:
             from orion.executor._ray.host import Host
@@ -85,27 +84,25 @@ class Cluster:
             env_vars = {**_SPARE_CHILDREN, **(runtime_env or {}).get("env_vars", {})}
             options["runtime_env"] = {**(runtime_env or {}), "env_vars": env_vars}
         actor = self._host_class.options(**options).remote(path, request.cpus, request.gpus)
-        self._kinds[actor] = kind
-        return actor
+        return Line(actor, kind)
 
-    def park(self, actor: Any, seconds: float) -> None:
+    def park(self, line: Line, seconds: float) -> None:
         """Keep a host that has nothing to do for the next executor; it ends by itself if there is none so soon."""
         with self._parking:
-            self._parked.append((self._kinds[actor], actor, time.monotonic() + seconds / 2))
+            self._parked.append((line, time.monotonic() + seconds / 2))
 
     def clear_parking(self) -> None:
         """End the hosts that nobody uses."""
         with self._parking:
             parked, self._parked = self._parked, []
-        for _, actor, _ in parked:
-            self.kill(actor)
+        for line, _ in parked:
+            self.kill(line)
 
-    def kill(self, actor: Any) -> None:
+    def kill(self, line: Line) -> None:
         """End a host at once, with all that it runs."""
-        self._kinds.pop(actor, None)
         if self._ray.is_initialized():
             with contextlib.suppress(Exception):  # it has ended
-                self._ray.kill(actor, no_restart=True)
+                self._ray.kill(line.actor, no_restart=True)
 
     def keep(self, call: bytes, buffers: Any) -> Any:
         """Return a call as a future keeps it: with large buffers it is put into Ray's object store, once."""

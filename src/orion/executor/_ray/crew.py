@@ -13,8 +13,9 @@ from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure, described
 from orion.executor._ray.adoption import Adoption
 from orion.executor._ray.cluster import Cluster
+from orion.executor._ray.line import Line
 from orion.executor._ray.losses import host_lost, hosts_unfit
-from orion.executor._ray.messages import Message, ToDriver, ToHost, as_sent, pack, unpack, unpack_outcome
+from orion.executor._ray.messages import Message, ToDriver, ToHost, unpack, unpack_outcome
 from orion.executor._ray.request import Request
 from orion.executor._ray.roster import Assignment, Hiring, Member, Roster
 from orion.executor.errors import ExecutorError, OptionNotSupported
@@ -41,7 +42,7 @@ class Crew:
         n_workers: int,
         cluster: Cluster,
         idle_timeout: float,
-        hire: Callable[[Request], Any],
+        hire: Callable[[Request], Line],
         check: Callable[[Request], None],
     ) -> None:
         self._lock = threading.Lock()
@@ -149,13 +150,13 @@ class Crew:
         """Send a host what there is for it; or call it only to ``listen``, unless somebody does."""
         with self._lock:
             outbox, member.outbox = member.outbox, []
-            if member.actor is None or not (outbox or (listen and not member.n_calls)):
+            line = member.line
+            if line is None or not (outbox or (listen and not member.n_calls)):
                 return
             member.n_calls += 1
-        references: list[Any] = []
-        messages = [as_sent(message, references) for message in outbox]
+            number = line.next_number()
         try:
-            answer = member.actor.exchange.remote(pack(messages), references).future()
+            answer = line.exchange(number, outbox).future()
         except Exception as error:
             self._events.put(partial(self._lost, member, error))
         else:
@@ -163,13 +164,13 @@ class Crew:
 
     def _start(self, member: Member) -> None:
         try:
-            actor = self._hire(member.request)
+            line = self._hire(member.request)
         except Exception as error:
             self._lost(member, error)
             return
         with self._lock:
             wanted = not self._closing and member.number in self._roster.members
-            member.actor = actor
+            member.line = line
             member.outbox.append((ToHost.HELLO,))
         if wanted:
             self._post(member)
@@ -177,20 +178,20 @@ class Crew:
             self._end(member)
 
     def _end(self, member: Member) -> None:
-        if member.actor is not None:
-            self._cluster.kill(member.actor)
+        if member.line is not None:
+            self._cluster.kill(member.line)
 
     def _let_go(self, member: Member) -> None:
         """Leave a host that has nothing to do to the next executor of this process, if there is one soon."""
-        if not member.idle or member.children or member.outbox:
+        if member.line is None or not member.idle or member.children or member.outbox:
             self._end(member)
             return
         try:
-            member.actor.exchange.remote(pack([(ToHost.PARK, self._idle_timeout)]))
+            member.line.exchange(member.line.next_number(), [(ToHost.PARK, self._idle_timeout)])
         except Exception:
             self._end(member)
         else:
-            self._cluster.park(member.actor, self._idle_timeout)
+            self._cluster.park(member.line, self._idle_timeout)
 
     # The pump
 

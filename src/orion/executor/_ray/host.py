@@ -55,22 +55,28 @@ class Host:
         self._news = False
         self._turn = 0
         self._patience: float | None = None
+        self._in_order = threading.Lock()
+        self._next = 0
+        self._early: dict[int, tuple[Any, Sequence[Any]]] = {}  # calls that have overtaken others
         self._running: dict[int, Future[Any]] = {}
-        self._newest = 0
-        self._too_early: set[int] = set()  # runs to be stopped that have not come yet: calls may overtake each other
 
-    def exchange(self, packed: Any, references: Sequence[Any] = ()) -> Any:
-        """Do what the driver says; return what there is to say, waiting for it unless the driver calls again."""
+    def exchange(self, number: int, packed: Any, references: Sequence[Any] = ()) -> Any:
+        """Do what the driver says; return what there is to say, waiting for it unless the driver calls again.
+
+        What it says is heeded in the order of the numbers, which begin at 0: the calls come in several threads.
+        """
         with self._changed:
             self._turn += 1
             turn = self._turn
             self._changed.notify_all()
-        for message in unpack(packed):
-            self._heed(message, references)
+        with self._in_order:
+            self._early[number] = packed, references
+            while (due := self._early.pop(self._next, None)) is not None:
+                self._next += 1
+                self._heed_all(*due)
         with self._changed:
-            patience, self._patience = self._patience, None
             while not self._news and turn == self._turn:
-                if not self._changed.wait(patience):
+                if not self._changed.wait(self._patience) and turn == self._turn:
                     self._quit()
             self._news = False
             said, self._said = self._said, []
@@ -98,6 +104,11 @@ class Host:
             self._said.append(message)
             self._news = True
             self._changed.notify_all()
+
+    def _heed_all(self, packed: Any, references: Sequence[Any]) -> None:
+        self._patience = None
+        for message in unpack(packed):
+            self._heed(message, references)
 
     def _heed(self, message: Message, references: Sequence[Any]) -> None:
         kind, *rest = message
@@ -130,13 +141,9 @@ class Host:
             import ray
 
             call, *buffers = ray.get(references[place])
-        self._newest = max(self._newest, run)
         future = self._engine.begin(call, buffers, options, attempt)
         self._running[run] = future
         self._engine._tracker.watch(future, partial(self._ended, run, future))
-        if run in self._too_early:
-            self._too_early.discard(run)
-            self._stop(run)
 
     def _ended(self, run: int, future: Future[Any]) -> None:
         self._running.pop(run, None)
@@ -145,10 +152,8 @@ class Host:
 
     def _stop(self, run: int) -> None:
         future = self._running.get(run)
-        if future is not None:
+        if future is not None:  # else it has ended meanwhile
             future.cancel()
-        elif run > self._newest:
-            self._too_early.add(run)
 
 
 class _Engine(ProcessExecutor):

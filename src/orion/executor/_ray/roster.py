@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orion.executor._core.future import Future
+from orion.executor._ray.line import Line
 from orion.executor._ray.request import Request
 
 __all__ = ["Assignment", "Dismissal", "Hiring", "Member", "Roster"]
@@ -32,7 +33,7 @@ class Member:
     children: dict[int, Future[Any]] = field(default_factory=dict)
     """What its tasks submitted, by the host's own numbers, until it has ended."""
     idle_since: float = 0.0
-    actor: Any = None
+    line: Line | None = None
     outbox: list[Any] = field(default_factory=list)
     n_calls: int = 0
     """Exchanges under way."""
