@@ -10,7 +10,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray lint format typecheck check guarantees docs pins clean
+.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
 .PHONY: with-examples with-dev with-pools with-bench with-docs
 
 help: ## list the targets
@@ -45,6 +45,9 @@ bench-ray: with-dev ## measure what the Ray engine adds to Ray
 
 bench-pool: with-bench ## measure the process engine beside other pools: ARGS="--quick --output FILE.md"
 	.venvs/bench/bin/python -m benchmarks.pool $(ARGS)
+
+bench-experiment: with-dev ## measure what an experiment costs beside Optuna's own optimize: ARGS="--quick"
+	$(RUN) benchmarks.experiment $(ARGS)
 
 lint: with-dev ## ruff, its formatter as a check, and the directions of imports
 	$(RUN) ruff check .

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,16 +20,18 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from orion.experiment import ExperimentError
+from orion.experiment import ArgumentError, ExperimentError
+from orion.experiment.line.address import Address, LocalAddress, NetworkAddress, proof
 from orion.experiment.line.caller import Caller, TrialOver
 from orion.experiment.line.conversation import Conversation
 from orion.experiment.line.desk import Desk
+from orion.experiment.line.door import NetworkDoor
 from orion.experiment.line.proxy import TrialProxy
 
 
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+@pytest.fixture(params=[None, "127.0.0.2", "localhost:0"], ids=["here", "elsewhere", "by name"])
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    desk = Desk(request.param)
     yield desk
     desk.close()
 
@@ -160,8 +166,9 @@ def test_a_trial_that_is_over_is_told_so(begin: Begin, desk: Desk) -> None:
         proxy.report(1.0, 1)
 
 
-def test_a_driver_that_is_gone(desk: Desk) -> None:
-    other = Desk()
+@pytest.mark.parametrize("place", [None, "127.0.0.1"])
+def test_a_driver_that_is_gone(place: str | None) -> None:
+    other = Desk(place)
     other.close()
     caller = Caller(other.address, "0")
     with pytest.raises(ExperimentError, match="cannot reach its driver"):
@@ -197,21 +204,176 @@ def test_a_fork_asks_by_a_line_of_its_own(begin: Begin, study: optuna.Study) -> 
     assert study.trials[0].intermediate_values == {0: 0.0, 1: 1.0, 2: 2.0}
 
 
-@pytest.mark.parametrize("junk", [b"\x00\xff\n", b"[]\n", b'{"trial": 3}\n', b'"text"\n', b'{"ask": "x"}\n'])
+def connection(address: Address) -> socket.socket:
+    """Return a connection to a desk of somebody who says nothing of what a trial would."""
+    if isinstance(address, NetworkAddress):
+        return socket.create_connection((address.host, address.port), 10)
+    link = socket.socket(socket.AF_UNIX)
+    link.settimeout(10)
+    link.connect(address.name)
+    return link
+
+
+def rest(link: socket.socket) -> bytes:
+    """Return what a desk says until it hangs up."""
+    with link.makefile("rb") as stream, suppress(ConnectionResetError):  # it has not read all that it was told
+        return stream.read()
+    return b""
+
+
+JUNK = [b"\x00\xff\n", b"[]\n", b'{"trial": 3}\n', b'"text"\n', b'{"ask": "x"}\n', b"x" * 20_000_000]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_who_does_not_speak_as_a_trial_is_hung_up_on(junk: bytes, desk: Desk, begin: Begin) -> None:
-    with socket.socket(socket.AF_UNIX) as stranger:
-        stranger.connect(desk.address)
-        stranger.sendall(junk)
-        stranger.settimeout(10)
-        assert stranger.recv(100) in (b"", b'{"over": true}\n')
+    with connection(desk.address) as stranger:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            stranger.sendall(junk)
+            stranger.shutdown(socket.SHUT_WR)
+        assert b"value" not in rest(stranger)
     assert begin().suggest_int("n", 1, 1) == 1
 
 
-def test_only_the_user_can_reach_the_desk(desk: Desk) -> None:
-    folder = os.path.dirname(desk.address)
-    assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+def asked(key: str) -> bytes:
+    return json.dumps({"trial": key, "ask": "snapshot", "arguments": {}}).encode() + b"\n"
+
+
+@pytest.fixture
+def port() -> Iterator[Desk]:
+    """A desk for trials on other machines, which would answer whatever is asked as trial 0."""
+    desk = Desk("127.0.0.1")
+    desk.admit("0", lambda question, _: question)
+    yield desk
     desk.close()
-    assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"challenge": "", "proof": ""},
+        {"challenge": "é", "proof": "é"},
+        {"challenge": 1, "proof": None},
+        {"challenge": "a", "proof": "0" * 64},
+    ],
+)
+def test_without_the_token_nothing_is_answered(said: dict[str, Any], port: Desk) -> None:
+    assert isinstance(port.address, NetworkAddress)
+    with connection(port.address) as stranger:
+        stranger.sendall(json.dumps(said).encode() + b"\n" + asked("0"))
+        answered = rest(stranger)
+    assert answered.startswith(b'{"challenge": "')
+    assert answered.count(b"\n") == 1
+
+
+def test_neither_a_question_instead_of_a_proof_nor_anothers_proof_is_taken(port: Desk) -> None:
+    assert isinstance(port.address, NetworkAddress)
+    with connection(port.address) as stranger:
+        stranger.sendall(asked("0"))
+        assert rest(stranger).count(b"\n") == 1
+    with connection(port.address) as stranger:
+        challenge = json.loads(stranger.makefile("rb").readline())["challenge"]
+        drivers = {"challenge": "a", "proof": proof(port.address.token, "driver", challenge, "a")}
+        stranger.sendall(json.dumps(drivers).encode() + b"\n")
+        assert rest(stranger) == b""
+
+
+def test_a_token_is_not_shown(port: Desk) -> None:
+    assert isinstance(port.address, NetworkAddress)
+    assert "token" not in repr(port.address)
+    other = Desk("127.0.0.1")
+    assert isinstance(other.address, NetworkAddress)
+    assert other.address.token != port.address.token
+    other.close()
+
+
+FALSE = [b"", b"{}\n", b"[1]\n", b"\xff\n", b'{"challenge": "a"}\n{"proof": "b"}\n', b"x" * 9999]
+
+
+@pytest.mark.parametrize("spoken", FALSE, ids=range(len(FALSE)))
+def test_a_trial_asks_nobody_who_is_not_its_driver(spoken: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+
+        def pretend() -> bytes:
+            link, _ = listener.accept()
+            with link:
+                link.sendall(spoken)
+                link.shutdown(socket.SHUT_WR)
+                return rest(link)
+
+        heard = thread.submit(pretend)
+        caller = Caller(NetworkAddress(*listener.getsockname(), b"the token"), "0")
+        with pytest.raises(ExperimentError, match="cannot reach its driver at 127.0.0.1"):
+            caller.ask("snapshot")
+        assert b"snapshot" not in heard.result()
+        assert b"the token" not in heard.result()
+
+
+def test_strangers_do_not_crowd_out_trials(port: Desk) -> None:
+    assert isinstance(port.address, NetworkAddress)
+    with ExitStack() as stack:
+        for _ in range(150):
+            stranger = stack.enter_context(connection(port.address))
+            stranger.recv(1)
+        trial = Caller(port.address, "0")
+        stack.callback(trial.close)
+        assert trial.ask("anything") == "anything"
+
+
+def test_a_connection_that_was_lost_is_made_again(desk: Desk, begin: Begin, study: optuna.Study) -> None:
+    proxy = begin()
+    proxy.report(1.0, 0)
+    link = proxy._caller._link
+    assert link is not None
+    link.shutdown(socket.SHUT_RDWR)
+    proxy.report(2.0, 1)
+    assert study.trials[0].intermediate_values == {0: 1.0, 1: 2.0}
+
+
+@pytest.mark.parametrize(
+    "place", ["203.0.113.1", "no.such.host.invalid", "0.0.0.0:0", "[::]:80", "127.0.0.1:x", ":80", ""]
+)
+def test_where_this_machine_cannot_listen_is_refused(place: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        NetworkDoor(place)
+    assert "\n" not in str(caught.value)
+
+
+OTHER_USER = """
+import os, socket, sys
+os.setuid(65534)
+with socket.socket(socket.AF_UNIX) as link:
+    link.settimeout(30)
+    link.connect("\\0" + sys.argv[1])
+    try:
+        link.sendall(sys.stdin.buffer.read())
+        print(link.recv(100))
+    except (BrokenPipeError, ConnectionResetError):
+        print(b"")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can become another user")
+def test_only_the_user_can_reach_the_desk() -> None:
+    desk = Desk()
+    desk.admit("0", lambda question, _: question)
+    assert isinstance(desk.address, LocalAddress)
+    with connection(desk.address) as own:
+        own.sendall(asked("0"))
+        assert own.recv(100) == b'{"value": "snapshot"}\n'
+    other = subprocess.run(
+        [sys.executable, "-c", OTHER_USER, desk.address.name[1:]], input=asked("0"), stdout=subprocess.PIPE, check=True
+    )
+    assert other.stdout == b"b''\n"
+    desk.close()
+
+
+def test_a_desk_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a driver that is killed leaves none."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    desk = Desk()
+    assert list(tmp_path.iterdir()) == []
+    desk.close()
 
 
 def test_distributions_travel(begin: Begin) -> None:

@@ -68,6 +68,17 @@ def test_pruning_is_as_in_optunas_own() -> None:
     assert ours.trials[-1].state is optuna.trial.TrialState.PRUNED
 
 
+def test_workers_that_reach_the_driver_by_the_network_only(tmp_path: Path) -> None:
+    """And an address that is no machine's is refused before anything runs."""
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1)
+    study = optuna.create_study(pruner=pruner)
+    optimize(study, pruned, n_trials=4, address="127.0.0.2")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "PRUNED"]
+    with pytest.raises(ArgumentError, match=r"203\.0\.113\.1"):
+        optimize(study, pruned, n_trials=1, address="203.0.113.1")
+    assert len(study.trials) == 4
+
+
 def two_values(trial: Any) -> tuple[float, float]:
     x = trial.suggest_float("x", 0, 1)
     return x, 1 - x

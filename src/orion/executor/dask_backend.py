@@ -106,6 +106,7 @@ class Dask(BaseExecutor):
             workers = self._connection.workers()
             at_once = self._limit(n_workers, sum(worker["nthreads"] for worker in workers), is_own=not given)
             self.limitations = {**ELSEWHERE, **_not_offered(workers)}  # type: ignore[misc]  # depends on the cluster
+            self.driver_host = self._connection.driver_host()
             self._dispatch = Dispatch(self._connection, self._key, at_once)
         except BaseException:
             self._connection.close()

@@ -6,7 +6,7 @@ import concurrent.futures
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
@@ -14,6 +14,7 @@ from typing import Any
 
 from orion.executor._core.foreign import outcome_of, run
 from orion.executor._core.outcome import Failure, Outcome, Value
+from orion.executor._core.own_address import own_address
 from orion.executor._core.payload import run_here
 from orion.executor._futures.errors import translated
 from orion.executor._futures.limitations import IN_PROCESSES, IN_THREADS, IN_WORKERS
@@ -82,6 +83,8 @@ class Futures(BaseExecutor):
             self.n_workers = _size_of(pool)
         kind = IN_THREADS if isinstance(pool, ThreadPoolExecutor) else IN_PROCESSES if isolate else IN_WORKERS
         self.limitations = kind  # type: ignore[misc]  # depends on the pool
+        if not isinstance(pool, ThreadPoolExecutor | ProcessPoolExecutor):
+            self.driver_host = own_address()  # such as MPI's, whose workers may be anywhere
         self._line = _Line(pool, self.n_workers, _runner(kind, self.n_workers))
         self._when_collected = partial(self._line.close, self._own_pool, join=False)
 

@@ -45,3 +45,4 @@ class Joblib(Futures):
         from loky.process_executor import ProcessPoolExecutor
 
         super().__init__(ProcessPoolExecutor, n_workers, **kwargs)
+        self.driver_host = None  # its workers are on this machine

@@ -106,6 +106,7 @@ class Ray(BaseExecutor):
             self._cluster.check(Request(), self._custom)
             if n_workers == -1:
                 self.n_workers = self._cluster.n_cpus()
+            self.driver_host = self._cluster.driver_host()
         except BaseException:
             self._cluster.release()
             raise

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from orion.executor._core import payload
 from orion.executor._core.options import TaskOptions
 from orion.executor._core.outcome import Failure
+from orion.executor._core.own_address import own_address
 from orion.executor._core.reach import reachable
 from orion.executor._core.tracker import Phase
 from orion.executor._process.search_path import PathFirst, import_path
@@ -215,6 +216,7 @@ class Slurm(BaseExecutor):
         self._default_options = self._checked_options(TaskOptions(), about["options"])
 
     def _open(self, folder: Folder, intervals: Intervals) -> None:
+        self.driver_host = own_address(commands.controller())
         self._path_at_start = list(sys.path)
         self._folder = folder
         self._pool = Pool(folder, self._directives, intervals, self.n_workers, attached.lock(folder))

@@ -120,6 +120,7 @@ class Experiment:
         gpus_per_trial: float | None = None,
         gpus: Sequence[int | str] | None = None,
         folder: str | os.PathLike[str] | None = None,
+        address: str | None = None,
         progress: bool | Literal["json"] = True,
         on_change: Callable[[list[str]], object] | None = None,
     ) -> ExperimentResult:
@@ -169,6 +170,9 @@ class Experiment:
             Which GPUs there are, by the names that ``CUDA_VISIBLE_DEVICES`` takes; by default all that are visible.
         folder
             Where the trials' folders are; by default beside the database: ``experiments.trials``.
+        address
+            Where to listen for what trials report and ask, ``HOST`` or ``HOST:PORT``: an address of this machine that
+            the workers reach. By default the engine says whether they may be elsewhere, and where to listen then.
         progress
             Whether to show the progress: a bar on a terminal and in a notebook, plain lines elsewhere, on standard
             error. ``"json"`` prints events on standard output, one JSON object a line.
@@ -203,7 +207,7 @@ class Experiment:
                 stack.callback(engine.close)
                 database = open_database(self.storage, create=True)
                 stack.callback(database.close)
-                desk = Desk()
+                desk = Desk(address or engine.executor.driver_host)
                 stack.callback(desk.close)
                 # Before the database: while our mark of life stands, no other driver takes our trials.
                 stack.callback(engine.close)

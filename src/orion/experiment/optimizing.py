@@ -41,6 +41,7 @@ def optimize(
     show_progress_bar: bool = False,
     *,
     executor: str | BaseExecutor = "process",
+    address: str | None = None,
 ) -> None:
     """Optimize an objective as ``study.optimize`` does, whose arguments these are, and with worker processes.
 
@@ -70,11 +71,14 @@ def optimize(
         Whether to show Optuna's progress bar.
     executor
         The name of an engine, or an executor, which is left open.
+    address
+        Where to listen for what trials ask, ``HOST`` or ``HOST:PORT``: an address of this machine that the workers
+        reach. By default the engine says whether they may be elsewhere, and where.
 
     Raises
     ------
     ArgumentError
-        If there is no such engine.
+        If there is no such engine, or this machine cannot listen there.
     RuntimeError
         If it is called within an optimization of the same study.
     """
@@ -85,7 +89,7 @@ def optimize(
         engine = _engine(executor, n_jobs)
         if engine is not executor:
             stack.callback(engine.close)
-        desk = Desk()
+        desk = Desk(address or engine.driver_host)
         stack.callback(desk.close)
         bar = _bar(show_progress_bar, study, n_trials, timeout)
         stack.callback(bar.close)

@@ -72,6 +72,9 @@ class BaseExecutor(Iterating):
     limitations: ClassVar[Mapping[str, str]] = {}
     """Guarantees of the contract that the engine cannot keep, each with the reason."""
 
+    driver_host: str | None = None
+    """This machine's address as the workers reach it, if they may be on others; ``None`` if all are on this one."""
+
     n_workers: int
 
     def __init__(self, n_workers: int = -1, **kwargs: Any) -> None:

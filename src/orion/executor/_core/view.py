@@ -31,6 +31,7 @@ class ExecutorView(BaseExecutor):
         self._default_options = options
         self.n_workers = owner.n_workers
         self.limitations = owner.limitations  # type: ignore[misc]  # the owner's class declares them
+        self.driver_host = owner.driver_host
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         return self._owner._submit(self._default_options, function, args, kwargs)

@@ -13,6 +13,7 @@ from distributed.comm.core import connect
 from distributed.security import Security
 
 from orion.executor._core.outcome import described
+from orion.executor._core.own_address import own_address
 from orion.executor._dask.cluster import local_cluster
 from orion.executor._dask.scheduler_part import Guard
 from orion.executor._dask.worker_part import Host, version
@@ -64,6 +65,13 @@ class Connection:
     def address(self) -> str:
         """Where the scheduler is."""
         return _address(self.client)
+
+    def driver_host(self) -> str | None:
+        """Return this machine's address as the scheduler's workers reach it; ``None`` if they are started here."""
+        _, _, place = self.address.rpartition("://")
+        if self._own_cluster is not None or self.address.startswith("inproc://"):
+            return None
+        return own_address(place.rpartition(":")[0].strip("[]"))
 
     @property
     def is_up(self) -> bool:

@@ -116,6 +116,10 @@ class Cluster:
         """Return the resources of each node that is alive."""
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
+    def driver_host(self) -> str | None:
+        """Return this machine's address as the nodes reach it; ``None`` if the one node is this machine."""
+        return None if self._folder is not None else str(self._ray.util.get_node_ip_address())
+
     def n_cpus(self) -> int:
         """Return how many CPUs the cluster has."""
         return max(1, int(sum(node.get("CPU", 0) for node in self.nodes())))

@@ -12,7 +12,7 @@ from pathlib import Path
 from orion.executor._slurm.states import JobState
 from orion.executor.errors import EngineLost, ExecutorError
 
-__all__ = ["Refused", "cancel", "check", "cpus_of", "is_up", "states_of", "submit", "tell_missing"]
+__all__ = ["Refused", "cancel", "check", "controller", "cpus_of", "is_up", "states_of", "submit", "tell_missing"]
 
 _SECONDS = 60.0
 _PING_SECONDS = 15.0
@@ -91,6 +91,16 @@ def cpus_of(partition: str | None) -> int:
     chosen = [cpus for name, cpus in rows if partition is not None or name.endswith("*")] or [row[1] for row in rows]
     total = sum(int(cpus.split("/")[3]) for cpus in chosen)  # allocated/idle/other/total
     return max(1, total)
+
+
+def controller() -> str | None:
+    """Return the name or address of the machine that the controller is on, if Slurm's configuration tells it."""
+    for line in _run("scontrol", "show", "config").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip().startswith("SlurmctldHost"):
+            host, _, address = value.strip().partition("(")
+            return address.rstrip(")") or host
+    return None
 
 
 def is_up() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import time
 import uuid
@@ -35,6 +36,12 @@ def identity(value: T) -> T:
 def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments as they arrived."""
     return args, kwargs
+
+
+def listen_to(host: str, port: int) -> bytes:
+    """Return what comes from there, until its end."""
+    with socket.create_connection((host, port), PATIENCE) as link, link.makefile("rb") as stream:
+        return stream.read()
 
 
 def wait_for_file(path: Path, patience: float = PATIENCE) -> None:

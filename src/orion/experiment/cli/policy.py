@@ -28,6 +28,7 @@ class Policy:
     gpus_per_trial: float | None
     gpus: list[str] | None
     folder: str | None
+    address: str | None
 
 
 _OPTIONS = [
@@ -52,6 +53,11 @@ _OPTIONS = [
     ),
     click.option("--gpus", metavar="0,1,…", help="Which GPUs there are. [default: all that are visible]"),
     click.option("--folder", metavar="FOLDER", help="Where the trials' folders are. [default: beside the storage]"),
+    click.option(
+        "--address",
+        metavar="HOST[:PORT]",
+        help="Where to listen for trials on other machines: an address of this one. [default: as the engine says]",
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ import threading
 from typing import Any
 
 from orion.experiment.errors import ExperimentError
+from orion.experiment.line.address import Address, NetworkAddress
 
 __all__ = ["Caller", "TrialOver"]
 
@@ -27,12 +28,12 @@ class Caller:
     Parameters
     ----------
     address
-        Where the driver listens.
+        Where the driver listens; ``None`` if there is nobody to ask.
     key
         Which trial asks.
     """
 
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: Address | None, key: str) -> None:
         self._address = address
         self._key = key
         self._lock = threading.Lock()
@@ -58,10 +59,7 @@ class Caller:
                 reply = json.loads(self._exchange(line))
             except OSError as error:
                 self._hang_up()
-                raise ExperimentError(
-                    f"{self._key} cannot reach its driver on {socket.gethostname()}: {error}. It asks for suggestions "
-                    "and reports values through a socket of the machine that the driver runs on"
-                ) from error
+                raise ExperimentError(self._unreachable(error)) from error
             except BaseException:  # Ctrl-C: an answer that comes late must not be taken for that of another question
                 self._hang_up()
                 raise
@@ -78,18 +76,41 @@ class Caller:
 
     def _exchange(self, line: bytes) -> bytes:
         if self._link is None or self._owner != os.getpid():  # a fork must not read its parent's answers
-            self._hang_up()
-            self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._owner = os.getpid()
-            self._link.connect(self._address)
-        self._link.sendall(line)
+            return self._exchange_on(self._connect(), line)
+        try:
+            return self._exchange_on(self._link, line)
+        except OSError:  # networks forget connections; and every question may be asked again
+            return self._exchange_on(self._connect(), line)
+
+    def _connect(self) -> socket.socket:
+        self._hang_up()
+        if self._address is None:
+            raise ConnectionRefusedError("there is none")
+        self._link = self._address.connect()
+        self._owner = os.getpid()
+        return self._link
+
+    def _exchange_on(self, link: socket.socket, line: bytes) -> bytes:
+        link.sendall(line)
         while b"\n" not in self._rest:
-            chunk = self._link.recv(1 << 16)
+            chunk = link.recv(1 << 16)
             if not chunk:
                 raise ConnectionError("it has ended")
             self._rest += chunk
         reply, _, self._rest = self._rest.partition(b"\n")
         return reply
+
+    def _unreachable(self, error: OSError) -> str:
+        if isinstance(self._address, NetworkAddress):
+            return (
+                f"{self._key} on {socket.gethostname()} cannot reach its driver at {self._address.host}, port "
+                f"{self._address.port}: {error}. Tell the driver to listen at an address that the workers reach: "
+                "--address HOST:PORT, in Python address="
+            )
+        return (
+            f"{self._key} cannot reach its driver on {socket.gethostname()}: {error}. Unless the engine says that its "
+            "workers are elsewhere, the driver listens on its own machine only: --address HOST, in Python address="
+        )
 
     def _hang_up(self) -> None:
         self._rest = b""

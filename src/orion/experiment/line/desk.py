@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import selectors
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias
+
+from orion.experiment.line.address import Address
+from orion.experiment.line.door import Door, Examine, LocalDoor, NetworkDoor
 
 __all__ = ["Answer", "Desk"]
 
@@ -20,7 +20,10 @@ Answer: TypeAlias = Callable[[str, Mapping[str, Any]], Any]
 
 _CHUNK = 1 << 16
 _LONGEST_QUESTION = 1 << 24
+_LONGEST_PROOF = 1 << 10
 _SEND_TIMEOUT_S = 10.0
+_MOST_STRANGERS = 64
+_JUNK = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class Desk:
@@ -28,20 +31,29 @@ class Desk:
 
     :attr:`lock` is held while a question is answered. Whoever else uses the study holds it too, so that samplers and
     storages, which know nothing of threads, are never used by two at once.
+
+    Parameters
+    ----------
+    place
+        An address of this machine, ``HOST`` or ``HOST:PORT``, that trials on other machines reach; ``None`` if there
+        are none: then only this machine can.
+
+    Raises
+    ------
+    ArgumentError
+        If this machine cannot listen there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: str | None = None) -> None:
         self.lock = threading.RLock()
         self._answers: dict[str, Answer] = {}
-        self._folder = tempfile.mkdtemp(prefix="orion-")  # for this user only
+        self._door: Door = LocalDoor() if place is None else NetworkDoor(place)
+        self.address: Address = self._door.address
+        self._strangers: list[_Caller] = []
         try:
-            self.address = os.path.join(self._folder, "desk")
-            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._listener.bind(self.address)
-            self._listener.listen(128)
             self._stop, self._stopped = socket.socketpair()
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._door.close()
             raise
         self._thread = threading.Thread(target=self._serve, name="orion-desk", daemon=True)
         self._thread.start()
@@ -56,14 +68,13 @@ class Desk:
             self._answers.pop(key, None)
 
     def close(self) -> None:
-        """Answer nothing any more, and give back the thread, the socket and its folder. Again does nothing."""
+        """Answer nothing any more, and give back the thread and the socket. Again does nothing."""
         self._stop.close()
         self._thread.join()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _serve(self) -> None:
-        with selectors.DefaultSelector() as selector, self._listener, self._stopped:
-            selector.register(self._listener, selectors.EVENT_READ)
+        with selectors.DefaultSelector() as selector, self._stopped:
+            selector.register(self._door.listener, selectors.EVENT_READ)
             selector.register(self._stopped, selectors.EVENT_READ)
             try:
                 while self._serve_ready(selector):
@@ -72,56 +83,94 @@ class Desk:
                 for key in list(selector.get_map().values()):
                     if isinstance(key.data, _Caller):
                         key.data.link.close()
+                self._door.close()
 
     def _serve_ready(self, selector: selectors.BaseSelector) -> bool:
         """Wait for questions and answer them; false if the desk is closing."""
         for key, _ in selector.select():
             if key.fileobj is self._stopped:
                 return False
-            if key.fileobj is self._listener:
-                with suppress(OSError):  # the caller has gone already, or no descriptor is left
-                    link, _address = self._listener.accept()
-                    link.settimeout(_SEND_TIMEOUT_S)
-                    selector.register(link, selectors.EVENT_READ, _Caller(link))
-            elif not self._hear(key.data):
-                selector.unregister(key.fileobj)
-                key.data.link.close()
+            if key.fileobj is self._door.listener:
+                self._receive(selector)
+            elif key.data.link.fileno() >= 0 and not self._hear(key.data):
+                self._hang_up(selector, key.data)
         return True
+
+    def _receive(self, selector: selectors.BaseSelector) -> None:
+        """Take a caller, unless it may not be heard; who has proved nothing may not crowd out the others."""
+        try:
+            link, _address = self._door.listener.accept()
+        except OSError:  # the caller has gone already, or no descriptor is left
+            return
+        try:
+            link.settimeout(_SEND_TIMEOUT_S)
+            greeting, examine = self._door.receive(link)
+            if greeting is not None:
+                link.sendall(_line(greeting))
+        except OSError:  # it may not be heard, or it has gone
+            link.close()
+            return
+        caller = _Caller(link, examine)
+        selector.register(link, selectors.EVENT_READ, caller)
+        if examine is not None:
+            self._strangers.append(caller)
+            if len(self._strangers) > _MOST_STRANGERS:
+                self._hang_up(selector, self._strangers[0])
+
+    def _hang_up(self, selector: selectors.BaseSelector, caller: _Caller) -> None:
+        with suppress(ValueError):
+            self._strangers.remove(caller)
+        selector.unregister(caller.link)
+        caller.link.close()
 
     def _hear(self, caller: _Caller) -> bool:
         """Answer the whole questions that have arrived from a caller; false if there will be no more."""
         try:
             questions = caller.read()
             for question in questions or ():
-                caller.link.sendall(self._reply(json.loads(question)) + b"\n")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # it has gone, or it is no trial of ours
+                caller.link.sendall(self._reply(caller, json.loads(question)))
+        except (OSError, *_JUNK):  # it has gone, or it is no trial of ours
             return False
         return questions is not None
 
-    def _reply(self, question: dict[str, Any]) -> bytes:
+    def _reply(self, caller: _Caller, question: dict[str, Any]) -> bytes:
+        if caller.examine is not None:
+            passed = caller.examine(question)
+            caller.examine = None
+            self._strangers.remove(caller)
+            return _line(passed)
         with self.lock:
             answer = self._answers.get(question["trial"])
             if answer is None:
-                return json.dumps({"over": True}).encode()
+                return _line({"over": True})
             try:
-                return json.dumps({"value": answer(question["ask"], question["arguments"])}).encode()
+                return _line({"value": answer(question["ask"], question["arguments"])})
             except Exception as error:  # noqa: BLE001 - a sampler or pruner of the user's may raise anything
-                return json.dumps({"error": type(error).__name__, "message": str(error)}).encode()
+                return _line({"error": type(error).__name__, "message": str(error)})
 
 
 class _Caller:
     """One connection: a trial's, or one of several that it has."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, examine: Examine | None) -> None:
         self.link = link
-        self._data = b""
+        self.examine = examine
+        """What it has to pass first."""
+        self._rest = bytearray()
 
-    def read(self) -> list[bytes] | None:
+    def read(self) -> list[bytearray] | None:
         """Return the whole lines that have arrived; ``None`` at the end."""
         chunk = self.link.recv(_CHUNK)
         if not chunk:
             return None
-        *lines, self._data = (self._data + chunk).split(b"\n")
-        if len(self._data) > _LONGEST_QUESTION:
+        self._rest += chunk
+        lines: list[bytearray] = []
+        if b"\n" in chunk:
+            *lines, self._rest = self._rest.split(b"\n")
+        if len(self._rest) > (_LONGEST_QUESTION if self.examine is None else _LONGEST_PROOF):
             raise ValueError("a question without an end")
         return lines
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"

@@ -100,7 +100,7 @@ def as_objective(function: Callable[..., Any], parameters: Mapping[str, object])
 
 def _trial(attempt: Attempt) -> Any:
     assignment = attempt.assignment
-    if assignment.address:
+    if assignment.address is not None:
         from orion.experiment.line.proxy import TrialProxy
 
         return TrialProxy(attempt.caller, assignment.number)

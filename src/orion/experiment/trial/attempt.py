@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orion.experiment.errors import CommandFailed, DiskFull, TrialPruned
+from orion.experiment.line.address import Address
 from orion.experiment.line.caller import Caller, TrialOver
 from orion.experiment.trial.gpus import Share, held
 from orion.experiment.trial.measured import Measured
@@ -44,7 +45,7 @@ class Assignment:
     n_objectives
         How many numbers the objective returns.
     address
-        Where the driver answers questions; empty if nobody does.
+        Where the driver answers questions; ``None`` if nobody does.
     folder
         The attempt's own; ``None`` if nothing is to be kept.
     in_driver
@@ -59,7 +60,7 @@ class Assignment:
     parameters: dict[str, Any]
     seed: int
     n_objectives: int = 1
-    address: str = ""
+    address: Address | None = None
     folder: str | None = None
     in_driver: bool = False
     in_drivers_thread: bool = False
@@ -88,7 +89,7 @@ class Attempt:
         TrialPruned
             If the trial is to end here.
         """
-        if self.assignment.address and self.caller.ask("report_and_judge", value=value, step=step):
+        if self.assignment.address is not None and self.caller.ask("report_and_judge", value=value, step=step):
             raise TrialPruned(f"trial {self.assignment.number} was pruned at step {step}, with the value {value}")
 
 

@@ -9,6 +9,7 @@ from orion.executor.testing.conformance.cancel import CancelTests
 from orion.executor.testing.conformance.closing import ClosingTests
 from orion.executor.testing.conformance.current_task import CurrentTaskTests
 from orion.executor.testing.conformance.declarations import DeclarationTests
+from orion.executor.testing.conformance.driver_host import DriverHostTests
 from orion.executor.testing.conformance.exceptions import ExceptionTests
 from orion.executor.testing.conformance.interface import InterfaceTests
 from orion.executor.testing.conformance.iterating import IteratingTests
@@ -57,6 +58,7 @@ class ExecutorConformance(
     OutputTests,
     TracingTests,
     NumberOfWorkersTests,
+    DriverHostTests,
     NamesTests,
     DeclarationTests,
 ):

@@ -1,0 +1,1 @@
+"""What an experiment costs: beside Optuna's own ``study.optimize``, as it grows, in memory and at the start."""
