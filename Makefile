@@ -10,8 +10,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
-.PHONY: with-examples with-dev with-pools with-bench with-docs
+.PHONY: help demo test test-engines test-pythons stress bench bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
+.PHONY: with-examples with-dev with-pools with-bench with-peers with-docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3
 
 stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1
 	$(RUN) tests.stress --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+bench: with-peers ## measure our engines beside the peers, and write docs/benchmarks.md: ARGS="--rounds 5"
+	.venvs/bench/bin/python -m benchmarks $(ARGS)
 
 bench-ray: with-dev ## measure what the Ray engine adds to Ray
 	$(RUN) benchmarks.ray_overhead $(ARGS)
@@ -93,6 +96,15 @@ with-pools:
 
 with-bench:
 	@.ci/install "$(PYTHON)" .venvs/bench bench
+
+with-peers: with-bench
+	@for peer in orion executorlib; do \
+		wanted="benchmarks/environments/$$peer.txt"; \
+		cmp -s "$$wanted" ".venvs/bench-$$peer/installed" && continue; \
+		echo "Installing $$peer into .venvs/bench-$$peer …"; \
+		"$(PYTHON)" -m venv --clear ".venvs/bench-$$peer" && ".venvs/bench-$$peer/bin/python" -m pip install --quiet -r "$$wanted" \
+			&& cp "$$wanted" ".venvs/bench-$$peer/installed" || echo "$$peer cannot be installed: its cells say so"; \
+	done
 
 with-docs: with-dev
 	@.ci/install "$(PYTHON)" .venv docs

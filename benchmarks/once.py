@@ -1,31 +1,71 @@
-"""``python -m benchmarks.once MEASURE CONTESTANT``: one value, as JSON, from an interpreter of its own."""
+"""``python -m benchmarks.once CONTESTANT MEASURE…``: a value of each, as JSON, from an interpreter of its own."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
 
 from benchmarks import measures, peers
+from benchmarks.confined import adopt_orphans
 
-__all__ = ["LIMIT", "take"]
+__all__ = ["LIMIT", "MARK"]
 
 LIMIT = "limit"
 """The contestant that is no library but what the machine allows."""
+MARK = "measured: "
+"""Before each answer, since libraries print, too."""
 
 
-def take(measure_name: str, contestant: str) -> dict[str, object]:
-    """Take one measurement; the result holds ``value``, or ``why`` there is none."""
-    measure = measures.load(measure_name)
+class _Lent:
+    """Makes one pool, and lends it to one measurement after the other."""
+
+    def __init__(self, kind: type[peers.Peer]) -> None:
+        self._kind = kind
+        self._peer: peers.Peer | None = None
+        self.end: Callable[[], None] = lambda: None
+
+    def __call__(self, n_workers: int, *, copies_driver: bool = True) -> peers.Peer:
+        if self._peer is None:
+            self._peer = self._kind(measures.N_CPUS, copies_driver=False)
+            self.end, self._peer.close = self._peer.close, lambda: None  # type: ignore[method-assign]  # is called by each
+        return self._peer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kind, name)
+
+
+def main(contestant: str, *names: str) -> None:
+    """Take the measurements and say what each has given: ``value``, or ``why`` there is none."""
+    adopt_orphans()  # so that what a library detaches from itself is still found below this process
+    if contestant == LIMIT:
+        for name in names:
+            limit = measures.load(name).limit
+            assert limit is not None
+            _say(value=limit())
+        return
     try:
-        if contestant == LIMIT:
-            assert measure.limit is not None
-            return {"value": measure.limit()}
-        return {"value": measure.run(peers.load(contestant))}
-    except (peers.NotOffered, ImportError) as error:
-        return {"why": str(error)}
+        kind = peers.load(contestant)
+    except ImportError as error:
+        for _ in names:
+            _say(why=str(error))
+        return
+    library = peers.CONTESTANTS[contestant].library
+    more = {"version": version(library)} if library else {}
+    lent = _Lent(kind)
+    for name in names:
+        try:
+            _say(value=measures.load(name).run(lent if len(names) > 1 else kind), **more)  # type: ignore[arg-type]  # is like it
+        except peers.NotOffered as error:
+            _say(why=str(error))
+    lent.end()
+
+
+def _say(**answer: object) -> None:
+    print(f"\n{MARK}{json.dumps(answer)}", flush=True)
 
 
 if __name__ == "__main__":
-    answer = take(*sys.argv[1:])
-    # What a library prints must not stand in the way.
-    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    main(*sys.argv[1:])

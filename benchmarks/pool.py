@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.figures import FIGURES
 from benchmarks.report import as_json, as_markdown
-from benchmarks.rounds import take_rounds
+from benchmarks.results import Results
+from benchmarks.rounds import plan, take
 
 __all__ = ["main"]
 
@@ -24,19 +25,21 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table (.md) or all values (.json) there")
     settings = parser.parse_args()
     figures = [figure for figure in FIGURES if figure.measure in settings.rows]
-    rounds = take_rounds(
-        [figure.measure for figure in figures],
-        1 if settings.quick else settings.rounds,
-        settings.seed,
-        lambda text: print(text, file=sys.stderr, flush=True),
-    )
-    table = ""
-    for results in rounds:
-        table = as_markdown(figures, results)
+    contestants = {figure.measure: ["ours", *figure.of.peers] for figure in figures}
+    results = Results.begin(None)
+    before = None
+    for sitting in plan(contestants, 1 if settings.quick else settings.rounds, settings.seed):
+        (measure,) = sitting.measures
+        if before != (before := (sitting.round, measure)):
+            print(f"round {sitting.round}: {measure}", file=sys.stderr, flush=True)
+        if sitting.contestant in results.reasons[measure]:
+            continue
+        for cell, answer in take(sitting):
+            results.add(cell, answer)
         if settings.output is not None:
             is_json = settings.output.suffix == ".json"
-            settings.output.write_text(as_json(figures, results) if is_json else table)
-    print(table)
+            settings.output.write_text(as_json(figures, results) if is_json else as_markdown(figures, results))
+    print(as_markdown(figures, results))
 
 
 if __name__ == "__main__":

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 
 from benchmarks.figures import Figure, Target
 from benchmarks.measures import Measure, load
 from benchmarks.once import LIMIT
-from benchmarks.peers import NAMES
-from benchmarks.rounds import Results
+from benchmarks.results import Results
 
-__all__ = ["as_json", "as_markdown"]
+__all__ = ["as_json", "as_markdown", "circumstances_of", "number"]
+
+_POOLS = ("ours", "mp.Pool", "cf", "loky", "pebble", "mpire", "dask")
 
 
 def as_markdown(figures: Sequence[Figure], results: Results) -> str:
     """Return two tables: what is to be reached and was, and the medians of all contestants."""
-    return "\n".join([_circumstances(results), "", *_targets(figures, results), "", *_medians(figures, results)]) + "\n"
+    return (
+        "\n".join([circumstances_of(results), "", *_targets(figures, results), "", *_medians(figures, results)]) + "\n"
+    )
 
 
 def as_json(figures: Sequence[Figure], results: Results) -> str:
@@ -32,14 +33,16 @@ def as_json(figures: Sequence[Figure], results: Results) -> str:
         }
         for figure in figures
     }
-    return json.dumps({"loads": results.loads, "python": platform.python_version(), "measured": measured}, indent=1)
+    return json.dumps({"where": results.where, "loads": results.loads, "measured": measured}, indent=1)
 
 
-def _circumstances(results: Results) -> str:
-    rounds = max((len(values) for by_name in results.values.values() for values in by_name.values()), default=0)
+def circumstances_of(results: Results) -> str:
+    """Return where, when and how often it was measured."""
+    rounds, where = max((cell.round for cell in results.taken), default=0), results.where
     return (
-        f"Medians of {rounds} rounds; Python {platform.python_version()}, {platform.system()} {platform.release()}, "
-        f"{len(os.sched_getaffinity(0))} CPUs, load {min(results.loads):.1f} to {max(results.loads):.1f}."
+        f"Medians of {rounds} rounds, {where['date']}, commit {where['commit']}; Python {where['python']}, "
+        f"{where['system']}, {where['cpus']} CPUs ({where['processor']}), {where['memory_gb']} GB of memory; "
+        f"load {min(results.loads):.1f} to {max(results.loads):.1f}."
     )
 
 
@@ -63,7 +66,7 @@ def _target(figure: Figure, target: Target, ours: float, results: Results) -> st
     reached, enough = target.reached(measure, ours, other)
     against = measure.limit_title if rival == LIMIT else rival or "–"
     met = "?" if enough is None else "yes" if enough else "**no**"
-    shown = "–" if reached is None else _number(reached)
+    shown = "–" if reached is None else number(reached)
     cells = [measure.title, _value(measure, ours), against, _value(measure, other), shown, str(target), met]
     return f"| {' | '.join(cells)} |"
 
@@ -75,10 +78,10 @@ def _best(measure: Measure, name: str, results: Results) -> str:
 
 
 def _medians(figures: Sequence[Figure], results: Results) -> list[str]:
-    lines = ["| median | " + " | ".join([*NAMES, LIMIT]) + " |", "|---" * (len(NAMES) + 2) + "|"]
+    lines = ["| median | " + " | ".join([*_POOLS, LIMIT]) + " |", "|---" * (len(_POOLS) + 2) + "|"]
     for figure in figures:
         measure = load(figure.measure)
-        cells = [_value(measure, results.median(figure.measure, name), unit=False) for name in (*NAMES, LIMIT)]
+        cells = [_value(measure, results.median(figure.measure, name), unit=False) for name in (*_POOLS, LIMIT)]
         lines.append(f"| {measure.title} ({measure.unit}) | " + " | ".join(cells) + " |")
     reasons = [
         f"- {load(name).title}, {peer}: {why}"
@@ -91,8 +94,9 @@ def _medians(figures: Sequence[Figure], results: Results) -> list[str]:
 def _value(measure: Measure, value: float | None, *, unit: bool = True) -> str:
     if value is None:
         return "–"
-    return f"{_number(value)} {measure.unit}" if unit else _number(value)
+    return f"{number(value)} {measure.unit}" if unit else number(value)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a value as it is shown."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -2,88 +2,112 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
-import signal
-import statistics
-import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from benchmarks import measures
-from benchmarks.once import LIMIT
+from benchmarks.confined import Ended, run
+from benchmarks.once import LIMIT, MARK
+from benchmarks.peers import CONTESTANTS
 
-__all__ = ["Results", "take_rounds"]
+__all__ = ["ROOT", "Cell", "Sitting", "plan", "take"]
 
-_SECONDS_TO_WAIT = 60
-# Peers are installed with their bytecode; ours has to be allowed to keep what it compiles.
-_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
-@dataclass
-class Results:
-    """What was measured."""
-
-    values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
-    """By measurement and contestant."""
-    reasons: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """Why there is no value."""
-    loads: list[float] = field(default_factory=list)
-    """How many processes wanted a CPU, at the start and after each round."""
-
-    def median(self, measure: str, contestant: str) -> float | None:
-        values = self.values[measure][contestant]
-        return statistics.median(values) if values else None
+_SECONDS = 60
+"""How long a value may take, with all that its library needs to start and to end."""
+ROOT = Path(__file__).parents[1]
 
 
-def take_rounds(names: Sequence[str], n_rounds: int, seed: int, say: Callable[[str], object]) -> Iterator[Results]:
-    """Take each measurement of each contestant ``n_rounds`` times; yield what there is after each round.
+class Cell(NamedTuple):
+    """One value that is to be taken."""
 
-    The contestants of one measurement follow each other directly, in an order drawn anew in each round, so that what
-    else the machine does concerns them alike.
+    round: int
+    measure: str
+    contestant: str
+
+
+class Sitting(NamedTuple):
+    """Values that are taken one after the other in one interpreter, and of one pool if they are several."""
+
+    round: int
+    contestant: str
+    measures: tuple[str, ...]
+
+    def cells(self) -> list[Cell]:
+        return [Cell(self.round, measure, self.contestant) for measure in self.measures]
+
+
+def plan(
+    contestants: Mapping[str, Sequence[str]], n_rounds: int, seed: int, *, together: bool = False
+) -> Iterator[Sitting]:
+    """Yield what to measure: each measurement of each of its contestants, ``n_rounds`` times.
+
+    The contestants follow each other directly, in an order drawn anew in each round, so that what else the machine does
+    concerns them alike. The same arguments give the same order. ``together`` takes what leaves a pool as it was of one
+    pool; some need long to start.
     """
-    results = Results(loads=[os.getloadavg()[0]])
-    rng = random.Random(seed)
-    for number in range(n_rounds):
-        for name in names:
-            measure = measures.load(name)
-            contestants = ["ours", *measure.peers, *([LIMIT] if measure.limit else [])]
-            rng.shuffle(contestants)
-            for contestant in contestants:
-                if contestant not in results.reasons[name]:
-                    _take(results, name, contestant)
-            say(f"round {number + 1} of {n_rounds}: {measure.title}")
-        results.loads.append(os.getloadavg()[0])
-        yield results
+    sharing = [name for name in contestants if together and measures.load(name).leaves_pool]
+    groups = [tuple(sharing)] * bool(sharing) + [(name,) for name in contestants if name not in sharing]
+    for number in range(1, n_rounds + 1):
+        for group in groups:
+            names = [*dict.fromkeys(name for measure in group for name in contestants[measure]), LIMIT]
+            random.Random(f"{seed} {number} {group[0]}").shuffle(names)
+            for name in names:
+                wanted = [measure for measure in group if _is_wanted(measure, name, contestants[measure])]
+                if wanted:
+                    yield Sitting(number, name, tuple(wanted))
 
 
-def _take(results: Results, name: str, contestant: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.once", name, contestant],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_ENVIRONMENT,
-        start_new_session=True,
-    )
-    try:
-        output, errors = process.communicate(timeout=_SECONDS_TO_WAIT)
-    except subprocess.TimeoutExpired:
-        results.reasons[name][contestant] = f"no value within {_SECONDS_TO_WAIT} s"
-        return
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # some libraries leave processes behind
-        process.wait()
-    if process.returncode:
-        results.reasons[name][contestant] = errors.strip().rpartition("\n")[2]
-        return
-    answer = json.loads(output.strip().rpartition("\n")[2])
-    if "value" in answer:
-        results.values[name][contestant].append(answer["value"])
-    else:
-        results.reasons[name][contestant] = answer["why"]
+def _is_wanted(measure: str, contestant: str, contestants: Sequence[str]) -> bool:
+    return measures.load(measure).limit is not None if contestant == LIMIT else contestant in contestants
+
+
+def take(sitting: Sitting) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    """Take the values of a sitting; an answer holds ``value``, or ``why`` there is none.
+
+    What hangs or ends the program has no value; the rest is taken of a new one.
+    """
+    python = _interpreter(sitting.contestant)
+    left = sitting.cells()
+    while left:
+        if not python.exists():
+            yield left.pop(0), {"why": f"the environment {python.parents[1].name} could not be made"}
+            continue
+        names = [cell.measure for cell in left]
+        ended = run([str(python), "-m", "benchmarks.once", sitting.contestant, *names], _SECONDS, _environment(python))
+        for line in ended.output.splitlines():
+            if line.startswith(MARK):
+                yield left.pop(0), json.loads(line.removeprefix(MARK))
+        if left:
+            yield left.pop(0), {"why": _why(ended)}
+
+
+def _why(ended: Ended) -> str:
+    if ended.code is None:
+        return f"no value within {_SECONDS} s"
+    if ended.code < 0:
+        return f"the program was killed by signal {-ended.code}"
+    return ended.errors.strip().rpartition("\n")[2][:120] or f"the program exited with {ended.code}"
+
+
+def _interpreter(contestant: str) -> Path:
+    if contestant == LIMIT or CONTESTANTS[contestant].environment == "bench":
+        return Path(sys.executable)
+    return ROOT / ".venvs" / CONTESTANTS[contestant].environment / "bin" / "python"
+
+
+def _environment(python: Path) -> dict[str, str]:
+    """Return the variables of a program: its commands are found, and so are these modules in its workers."""
+    found = {
+        **os.environ,
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "VIRTUAL_ENV": str(python.parents[1]),
+    }
+    # Peers are installed with their bytecode; ours has to be allowed to keep what it compiles.
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["die", "echo", "noop", "report_start_and_sleep", "spin", "wait_for"]
+__all__ = ["call", "die", "echo", "noop", "report_start_and_sleep", "spin", "wait_for"]
 
 
 def noop(number: int = 0) -> int:
     return number
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    """Call what a library does not take as a task itself."""
+    return function(*args)
 
 
 def echo(value: Any) -> Any:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+import all_messages
 
 project = "orion-executor"
 author = "the orion-executor developers"
@@ -24,3 +30,13 @@ napoleon_use_rtype = False
 
 # Pages that only some clone has, and what is no page.
 exclude_patterns = ["_build", "README.md"]
+
+
+def setup(app: Any) -> None:
+    """Have the page on failures show every message there is, so that none is ever missing."""
+    app.connect("source-read", _with_all_messages)
+
+
+def _with_all_messages(_app: Any, page: str, source: list[str]) -> None:
+    if page == "failures":
+        source[0] = source[0].replace(all_messages.PLACE, all_messages.section())

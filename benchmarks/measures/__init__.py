@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from benchmarks.measures.measure import Measure
+from benchmarks.measures.measure import N_CPUS, Measure
 
-__all__ = ["NAMES", "Measure", "load"]
+__all__ = ["NAMES", "N_CPUS", "Measure", "load"]
 
 NAMES = (
     "round_trip",
     "throughput",
     "tasks_1ms",
     "tasks_10ms",
+    "tasks_100ms",
     "busy_driver",
     "echo_32mb",
     "echo_512mb",
@@ -21,10 +22,12 @@ NAMES = (
     "replacement",
     "overshoot",
     "any_of_100k",
+    "any_of_10k",
     "pending_memory",
     "submit",
     "idle_cpu",
     "idle_wakeups",
+    "grid_search",
 )
 
 

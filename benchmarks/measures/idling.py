@@ -14,13 +14,15 @@ from benchmarks.tasks import noop
 
 __all__ = ["cpu_ms", "measure_of", "wakeups"]
 
-_SETTLE_SECONDS = 1.0
-_SECONDS = 3.0
+_SETTLE_SECONDS = 0.5
+_SECONDS = 2.5
 
 
 def measure_of(title: str, unit: str, quantity: str) -> Measure:
     """Return the measurement of ``cpu_ms`` or of ``wakeups``, a second."""
-    return Measure(title, unit, functools.partial(_run, {"cpu_ms": cpu_ms, "wakeups": wakeups}[quantity]))
+    return Measure(
+        title, unit, functools.partial(_run, {"cpu_ms": cpu_ms, "wakeups": wakeups}[quantity]), leaves_pool=True
+    )
 
 
 def _run(quantity: object, kind: type[Peer]) -> float:

@@ -27,3 +27,5 @@ class Measure:
     more_is_better: bool = False
     peers: tuple[str, ...] = ("mp.Pool", "cf", "loky", "pebble", "mpire")
     """With whom it is compared."""
+    leaves_pool: bool = False
+    """Whether the pool is afterwards as it was, so that one can be used for several measurements."""

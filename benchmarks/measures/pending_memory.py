@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import time
 
 import psutil
 
+from benchmarks.measures.budget import SECONDS
 from benchmarks.measures.measure import Measure
 from benchmarks.measures.queueing import blocked
 from benchmarks.peers import Peer
@@ -14,6 +16,7 @@ from benchmarks.tasks import noop
 __all__ = ["MEASURE"]
 
 _PENDING = 50_000
+_STEP = 1000
 
 
 def _run(kind: type[Peer]) -> float:
@@ -21,8 +24,11 @@ def _run(kind: type[Peer]) -> float:
         handles = [pool.block()]
         handles += [pool.peer.submit(noop, number) for number in range(1000)]
         before = _resident()
-        handles += [pool.peer.submit(noop, number) for number in range(_PENDING)]
-        return (_resident() - before) / _PENDING
+        over, pending = time.perf_counter() + 2 * SECONDS, 0
+        while pending < _PENDING and time.perf_counter() < over:
+            handles += [pool.peer.submit(noop, number) for number in range(_STEP)]
+            pending += _STEP
+        return (_resident() - before) / pending
 
 
 def _resident() -> int:

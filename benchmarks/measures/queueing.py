@@ -36,6 +36,7 @@ class Blocked:
 @contextlib.contextmanager
 def blocked(kind: type[Peer]) -> Iterator[Blocked]:
     """Make a pool with one worker, which works already."""
+    kind.needs_background()
     peer = kind(1)
     peer.result(peer.submit(noop))
     with tempfile.TemporaryDirectory() as folder:

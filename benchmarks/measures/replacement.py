@@ -18,6 +18,7 @@ _DEATHS = 5
 
 
 def _run(kind: type[Peer]) -> float:
+    kind.needs_background()
     peer = kind(1)
     try:
         with tempfile.TemporaryDirectory() as folder:

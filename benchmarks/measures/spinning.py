@@ -7,15 +7,16 @@ import multiprocessing
 import os
 import time
 
+from benchmarks.measures.budget import tasks_within
 from benchmarks.measures.measure import N_CPUS, Measure
 from benchmarks.peers import Peer
-from benchmarks.tasks import noop, spin
+from benchmarks.tasks import spin
 
 __all__ = ["measure_of", "rate_of_pool", "rate_without_pool"]
 
 # The amount of computing in a millisecond, roughly; fixed, so that all contestants do the same.
 _LOOPS_PER_MS = int(os.environ.get("BENCH_LOOPS_PER_MS", "40000"))
-_MILLISECONDS = 1500
+_MILLISECONDS = 1000
 
 
 def measure_of(milliseconds: int) -> Measure:
@@ -27,22 +28,23 @@ def measure_of(milliseconds: int) -> Measure:
         functools.partial(rate_without_pool, milliseconds, N_CPUS),
         "spinning without a pool",
         more_is_better=True,
+        leaves_pool=True,
     )
 
 
 def _run(milliseconds: int, kind: type[Peer]) -> float:
     peer = kind(N_CPUS)
     try:
-        for handle in [peer.submit(noop) for _ in range(100)]:
-            peer.result(handle)
-        return rate_of_pool(peer, milliseconds, N_CPUS)
+        most = tasks_within(peer, N_CPUS * _MILLISECONDS // milliseconds)
+        return rate_of_pool(peer, milliseconds, N_CPUS, most)
     finally:
         peer.close()
 
 
-def rate_of_pool(peer: Peer, milliseconds: int, n_workers: int) -> float:
-    """Return how many such tasks a pool does in a second."""
+def rate_of_pool(peer: Peer, milliseconds: int, n_workers: int, most: int | None = None) -> float:
+    """Return how many such tasks a pool does in a second, measured with ``most`` of them at most."""
     tasks = n_workers * _MILLISECONDS // milliseconds
+    tasks = tasks if most is None else min(tasks, most)
     start = time.perf_counter()
     peer.results([peer.submit(spin, milliseconds * _LOOPS_PER_MS) for _ in range(tasks)])
     return tasks / (time.perf_counter() - start)

@@ -28,4 +28,4 @@ def _cold_interpreter() -> float:
     return (time.perf_counter() - start) * 1000
 
 
-MEASURE = Measure("start to first result", "ms", _run, _cold_interpreter, "start of an interpreter")
+MEASURE = Measure("start to first result", "ms", _run, _cold_interpreter, "start of an interpreter", leaves_pool=True)

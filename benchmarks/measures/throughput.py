@@ -7,29 +7,25 @@ import threading
 import time
 from typing import Any
 
+from benchmarks.measures.budget import tasks_within
 from benchmarks.measures.measure import N_CPUS, Measure
 from benchmarks.peers import Peer
 from benchmarks.tasks import noop
 
 __all__ = ["MEASURE"]
 
-_WARM_UP = 200
 _TASKS = 10_000
 
 
 def _run(kind: type[Peer]) -> float:
     peer = kind(N_CPUS)
     try:
-        _do(peer, _WARM_UP)
+        tasks = tasks_within(peer, _TASKS)
         start = time.perf_counter()
-        _do(peer, _TASKS)
-        return _TASKS / (time.perf_counter() - start)
+        peer.results([peer.submit(noop, number) for number in range(tasks)])
+        return tasks / (time.perf_counter() - start)
     finally:
         peer.close()
-
-
-def _do(peer: Peer, count: int) -> None:
-    peer.results([peer.submit(noop, number) for number in range(count)])
 
 
 def _pipelined_pipe() -> float:
@@ -54,4 +50,12 @@ def _answer(connection: Any) -> None:
         connection.send(message)
 
 
-MEASURE = Measure("no-op throughput", "/s", _run, _pipelined_pipe, "a pipelined raw mp.Pipe", more_is_better=True)
+MEASURE = Measure(
+    "no-op throughput",
+    "/s",
+    _run,
+    _pipelined_pipe,
+    "a pipelined raw mp.Pipe",
+    more_is_better=True,
+    leaves_pool=True,
+)

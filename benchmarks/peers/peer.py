@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import BuiltinFunctionType
 from typing import Any, ClassVar
 
-__all__ = ["NotOffered", "Peer"]
+from benchmarks.tasks import call
+
+__all__ = ["NotOffered", "Peer", "in_python"]
 
 
 class NotOffered(Exception):
@@ -29,6 +33,8 @@ class Peer(ABC):
 
     imports: ClassVar[str]
     """What a program that uses it imports."""
+    in_background: ClassVar[bool] = True
+    """Whether a task runs before its result is asked for."""
 
     @abstractmethod
     def __init__(self, n_workers: int, *, copies_driver: bool = True) -> None: ...
@@ -59,3 +65,18 @@ class Peer(ABC):
     def take_done(self, handles: list[Any]) -> list[Any]:
         """Wait for any of them; remove what is done from the list and return it."""
         raise NotOffered("no way to wait for any of several")
+
+    def as_joblib_backend(self) -> AbstractContextManager[object]:
+        """Return a context in which ``joblib.Parallel`` runs its tasks on this pool."""
+        raise NotOffered("no backend of joblib")
+
+    @classmethod
+    def needs_background(cls) -> None:
+        """Refuse what makes no sense where a task runs only when its result is asked for."""
+        if not cls.in_background:
+            raise NotOffered("nothing runs before its result is asked for")
+
+
+def in_python(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return the call as one of a Python function, for libraries that ask a function for its signature."""
+    return (call, (function, *args)) if isinstance(function, BuiltinFunctionType) else (function, args)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import runpy
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from orion.executor import BaseExecutor, errors
+import orion.executor.errors
+import orion.experiment.errors
+from orion.executor import BaseExecutor
 from orion.executor.testing import ExecutorConformance
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,9 +27,22 @@ def test_every_public_name_is_in_the_reference(module: str) -> None:
     assert missing == []
 
 
-def test_every_error_is_in_the_page_on_failures() -> None:
+@pytest.mark.parametrize("errors", [orion.executor.errors, orion.experiment.errors])
+def test_every_error_is_in_the_page_on_failures(errors: ModuleType) -> None:
     page = (DOCS / "failures.md").read_text(encoding="utf-8")
-    assert [name for name in errors.__all__ if f"`{name}`" not in page] == []
+    names = [name for name in errors.__all__ if issubclass(getattr(errors, name), BaseException)]
+    assert [name for name in names if f"\n| `{name}` |" not in page] == []
+
+
+def test_every_message_is_in_the_page_on_failures() -> None:
+    """The page is built with the list of all; a root is not raised itself, and two are made of what is at hand."""
+    all_messages = runpy.run_path(str(DOCS / "all_messages.py"))
+    assert all_messages["PLACE"] in (DOCS / "failures.md").read_text(encoding="utf-8")
+    found = all_messages["messages"]()
+    made_elsewhere = {"TaskStopped", "TaskReport", "RemoteException", "RemoteTraceback", "ExperimentInterrupted"}
+    assert set(all_messages["FAMILY"]) - set(found) == made_elsewhere
+    assert "there is no engine …; the known ones are …" in found["UnknownExecutor"]
+    assert "`there is no engine …; the known ones are …`" in all_messages["section"]()
 
 
 def test_the_engine_of_the_docs_is_short() -> None:

@@ -1,0 +1,73 @@
+"""Runs a command for a limited time, and ends all that it has started, even if that has detached itself."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+__all__ = ["Ended", "adopt_orphans", "run"]
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What came of the command."""
+
+    code: int | None
+    """Its exit code; ``None`` if it was killed when the time was over."""
+    output: str
+    errors: str
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all that is started from here on and loses its own."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def run(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ended:
+    """Run a command with a folder of its own for temporary files; return when nothing of it is left.
+
+    It may take ``seconds`` for each thing that it prints.
+    """
+    adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="b", ignore_cleanup_errors=True) as folder:  # short: sockets lie there
+        kept = {"TMPDIR": folder, "RAY_TMPDIR": folder, **environment}
+        with open(os.path.join(folder, "out"), "w+") as out, open(os.path.join(folder, "err"), "w+") as err:
+            # Files rather than pipes: what a library leaves behind would hold a pipe open.
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=kept)
+            code = _wait(process, seconds, out.fileno())
+            _end_descendants()
+            process.wait()
+            out.seek(0)
+            err.seek(0)
+            return Ended(code, out.read(), err.read())
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, out: int) -> int | None:
+    printed, since = 0, time.monotonic()
+    while time.monotonic() - since < seconds:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(1.0)
+        if (size := os.fstat(out).st_size) > printed:
+            printed, since = size, time.monotonic()
+    return None
+
+
+def _end_descendants() -> None:
+    while left := psutil.Process().children(recursive=True):
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=10)
+        with contextlib.suppress(ChildProcessError):  # those that were adopted
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass

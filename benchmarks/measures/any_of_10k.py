@@ -1,0 +1,9 @@
+"""How long it takes to be given the one task of 10,000 that has ended."""
+
+from __future__ import annotations
+
+from benchmarks.measures.finding import measure_of
+
+__all__ = ["MEASURE"]
+
+MEASURE = measure_of(10_000, ())
