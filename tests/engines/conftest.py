@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.ray_here import asking_for
+from tests.engines.ray_nodes import environment_from, manage, short_folder
 from tests.services import slurm
 
 # An idle Dask process looks after itself fifty times a second, and many are kept here: that slows down the tests.
@@ -44,6 +46,35 @@ def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         users.write_text(str(count - 1))
         if count == 1:
             slurm.stop(folder)
+
+
+@pytest.fixture(scope="session")
+def ray_token(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that only this user can read: the token of all Rays, since a process goes by the first that it met."""
+    token = tmp_path_factory.mktemp("ray") / "token"
+    token.touch(mode=0o600)
+    token.write_text(os.urandom(24).hex())
+    return token
+
+
+@pytest.fixture(scope="session")
+def ray_nodes_of_session(ray_token: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A Ray cluster of two nodes; its folder, and the environment of whoever uses it."""
+    with short_folder() as folder:
+        try:
+            yield folder, environment_from(manage("start", folder, **asking_for(ray_token)))
+        finally:
+            if folder.exists():
+                manage("stop", folder)
+
+
+@pytest.fixture
+def ray_nodes(ray_nodes_of_session: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a cluster of two nodes, to which this process connects, and those that it starts."""
+    folder, environment = ray_nodes_of_session
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return folder
 
 
 @contextmanager

@@ -32,32 +32,30 @@ from orion.executor.testing.conformance.memory_limit import MemoryLimitTests
 from orion.executor.testing.conformance.nested import NestedWorkTests
 from orion.executor.testing.conformance.resources import ResourcesTests
 from orion.executor.testing.conformance.worker_death import WorkerDeathTests
-from tests.engines.ray_here import local_ray, of_ray
-from tests.leftovers import Standing, left_since
+from tests.engines.ray_here import local_ray, nothing_left_but_ray
 
 PATIENCE = 60.0
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with local_ray(tmp_path_factory.mktemp("ray")):
+def ray_here(ray_token: Path) -> Iterator[None]:
+    with local_ray(ray_token):
         yield
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(ray_here: None) -> Iterator[None]:
-    before = Standing.now()
-    yield
-    left = left_since(before, 10.0, of_ray)
-    assert not left, "left behind by this test:\n  " + "\n  ".join(left)
+    with nothing_left_but_ray():
+        yield
 
 
 class TestContract(WorkerDeathTests, CancelTests, NestedWorkTests, MemoryLimitTests, ResourcesTests):
     """The parts that depend most on the engine; test_ray_contract.py has all of it."""
 
     engine_name = "ray"
+    patience = 120.0  # a host is an interpreter that Ray starts, beside other tests
 
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Ray(n_workers)
@@ -222,6 +220,14 @@ def test_the_command_that_installs_ray_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ray_backend, "HAS_RAY", False)
     with pytest.raises(EngineNotInstalled, match=r"pip install 'orion-executor\[ray\]'"):
         create_executor("ray")
+
+
+def test_tasks_run_in_the_drivers_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        with Ray(1) as executor:
+            assert executor.submit(os.getcwd).get() == str(tmp_path / name)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from orion.executor.base import BaseExecutor
 from orion.executor.ray_backend import Ray
 from orion.executor.testing import ExecutorConformance
-from tests.engines.ray_here import local_ray, of_ray
-from tests.leftovers import Standing, left_since
+from tests.engines.ray_here import local_ray, nothing_left_but_ray
 
 pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray-engines"), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with local_ray(tmp_path_factory.mktemp("ray")):
+def ray_here(ray_token: Path) -> Iterator[None]:
+    with local_ray(ray_token):
         yield
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(ray_here: None) -> Iterator[None]:
-    before = Standing.now()
-    yield
-    left = left_since(before, 10.0, of_ray)
-    assert not left, "left behind by this test:\n  " + "\n  ".join(left)
+    with nothing_left_but_ray():
+        yield
 
 
 class TestRay(ExecutorConformance):
     engine_name = "ray"
+    patience = 120.0  # a host is an interpreter that Ray starts, beside other tests
 
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Ray(n_workers)

@@ -191,3 +191,16 @@ def test_hosts_that_do_not_come_up_are_doubted_now_and_then() -> None:
     assert roster.abandon(Request(gpus=1.0)) == ([hiring.member], [waiting])
     assert roster.members == {}
     assert steps(roster) == []
+
+
+def test_a_task_that_ends_while_it_waits_lends_its_slot_no_more() -> None:
+    """One that is stopped cannot say that it waits no longer."""
+    roster = Roster(1, 10.0)
+    submitted(roster, 1)
+    (member,) = hired(roster)
+    assert begun(roster) == [(1, 1)]
+    member.n_blocked = 1
+    roster.ended(member, 1, 0.0)
+    submitted(roster, 2)
+    submitted(roster, 3)
+    assert begun(roster) == [(1, 2)]

@@ -4,12 +4,15 @@
     python -c 'from orion.executor import create_executor
     with create_executor("ray") as executor:
         print(executor.n_workers, executor.submit(pow, 2, 10).get())'
+    python tests/services/ray_cluster.py kill FOLDER --node 1
+    python tests/services/ray_cluster.py revive FOLDER --node 1
     python tests/services/ray_cluster.py stop FOLDER
 
-``start`` prints the environment to export: the address of the cluster, and the token without which nobody is let in.
-The nodes know each other by loopback addresses and use free ports; Ray's daemons themselves listen on every interface,
-which the token is for. The files are in FOLDER, which ``start`` makes and ``stop`` removes; a short path, since Ray
-puts sockets there. Node 0 is the head.
+``start`` prints the environment to export: the address of the cluster, and the token without which nobody is let in,
+which is a new one, or that of ``RAY_AUTH_TOKEN_PATH``. The nodes know each other by loopback addresses and use free
+ports; Ray's daemons themselves listen on every interface, which the token is for. The files are in FOLDER, which
+``start`` makes and ``stop`` removes; a short path, since Ray puts sockets there. Node 0 is the head. ``kill`` ends a
+node as a power cut does, ``revive`` starts it again.
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ from pathlib import Path
 import psutil
 
 PATIENCE = 120.0
-"""Seconds that a node may take to start or to end."""
+"""Seconds that a node may take to start, or to end when it is killed."""
+
+SECONDS_TO_END = 15.0
+"""What a node is given to end by itself."""
 
 ATTEMPTS = 3
 
@@ -46,17 +52,19 @@ _QUICK_VERDICTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["start", "stop", "kill"])
+    parser.add_argument("action", choices=["start", "stop", "kill", "revive"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--nodes", type=int, default=2, help="start: how many")
-    parser.add_argument("--cpus", type=int, default=2, help="start: CPUs that each of them says it has")
-    parser.add_argument("--node", type=int, default=1, help="kill: which one")
+    parser.add_argument("--cpus", type=int, default=2, help="start, revive: CPUs that a node says it has")
+    parser.add_argument("--node", type=int, default=1, help="kill, revive: which one, but not the head again")
     given = parser.parse_args()
     if given.action == "start":
         for name, value in start(given.folder, given.nodes, given.cpus).items():
             print(f"export {name}={shlex.quote(value)}")
     elif given.action == "kill":
         kill(given.folder, given.node)
+    elif given.action == "revive":
+        revive(given.folder, given.node, given.cpus)
     else:
         stop(given.folder)
 
@@ -64,25 +72,37 @@ def main() -> None:
 def start(folder: Path, nodes: int = 2, cpus: int = 2) -> dict[str, str]:
     """Start all nodes; return the environment of whoever is to use the cluster, once it is ready."""
     folder.mkdir(mode=0o700)
-    token = folder / "token"
-    token.touch(mode=0o600)
-    token.write_text(secrets.token_hex(24))
+    (folder / "token").touch(mode=0o600)
+    given = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    (folder / "token").write_text(Path(given).read_text() if given else secrets.token_hex(24))
     port = free_port()
-    environment = {
-        "RAY_ADDRESS": f"{address_of(0)}:{port}",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    (folder / "port").write_text(str(port))
+    environment = environment_of(folder)
     try:
         head = ["--head", "--port", str(port), "--include-dashboard", "false", "--temp-dir", str(folder / "ray")]
         start_node(folder, 0, head, cpus, environment)
         for number in range(1, nodes):
-            start_node(folder, number, ["--address", f"{address_of(0)}:{port}"], cpus, environment)
+            revive(folder, number, cpus)
     except BaseException:
         stop(folder)
         raise
     return environment
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return the environment of whoever is to use a cluster."""
+    return {
+        "RAY_ADDRESS": f"{address_of(0)}:{(folder / 'port').read_text()}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+def revive(folder: Path, number: int, cpus: int = 2) -> None:
+    """Start a node, not the head; return when it has joined."""
+    environment = environment_of(folder)
+    start_node(folder, number, ["--address", environment["RAY_ADDRESS"]], cpus, environment)
 
 
 def start_node(folder: Path, number: int, role: list[str], cpus: int, environment: dict[str, str]) -> None:
@@ -145,7 +165,7 @@ def stop(folder: Path) -> None:
     """End all nodes, and remove every file of theirs; what has ended already does not matter."""
     processes = [process for file in folder.glob("node*.pid") for process in _members(folder, int(file.stem[4:]))]
     _end([process for process in processes if process.pid in _leaders(folder)], signal.SIGTERM)
-    _, left = psutil.wait_procs(processes, timeout=PATIENCE)
+    _, left = psutil.wait_procs(processes, timeout=SECONDS_TO_END)  # without its head a node waits for that
     _end(left, signal.SIGKILL)
     shutil.rmtree(folder)
 

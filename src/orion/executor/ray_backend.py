@@ -113,7 +113,7 @@ class Ray(BaseExecutor):
         hire = partial(self._cluster.hire, custom=self._custom, runtime_env=runtime_env)
         check = partial(self._cluster.check, custom=self._custom)
         self._crew = Crew(self.n_workers, self._cluster, idle_timeout, hire, check)
-        self._when_collected = partial(self._crew.close, join=False)
+        self._when_collected = self._crew.close
 
     def _encode(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._crew.check()

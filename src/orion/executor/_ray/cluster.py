@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +14,7 @@ from typing import Any
 
 from orion.executor._core.outcome import described
 from orion.executor._process.search_path import import_path
+from orion.executor._ray.folder import Folder
 from orion.executor._ray.line import Line
 from orion.executor._ray.request import Request
 from orion.executor._ray.watch import Watch, check_reachable
@@ -50,7 +49,7 @@ class LocalRay:
 class Cluster:
     """The connection, and what is asked of Ray through it."""
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: Folder | None) -> None:
         import ray
 
         self._ray: Any = ray
@@ -66,10 +65,14 @@ class Cluster:
 
     def hire(self, request: Request, custom: Mapping[str, float], runtime_env: Mapping[str, Any] | None) -> Line:
         """Return the way to a host that holds what is asked for: one that is parked, or a new one at once."""
-        path = import_path()
-        kind = (request, repr((custom, runtime_env, path)))
+        path, folder = import_path(), None if "working_dir" in (runtime_env or {}) else _current_folder()
+        kind = (request, repr((custom, runtime_env, path, folder)))
         with self._parking:
-            self._parked = [parked for parked in self._parked if parked[1] > time.monotonic()]
+            now = time.monotonic()
+            for line, until in self._parked:
+                if until <= now:
+                    self.kill(line)
+            self._parked = [parked for parked in self._parked if parked[1] > now]
             for place, (line, _) in enumerate(self._parked):
                 if line.kind == kind:
                     del self._parked[place]
@@ -83,7 +86,7 @@ class Cluster:
         if runtime_env or self._folder is None:
             env_vars = {**_SPARE_CHILDREN, **(runtime_env or {}).get("env_vars", {})}
             options["runtime_env"] = {**(runtime_env or {}), "env_vars": env_vars}
-        actor = self._host_class.options(**options).remote(path, request.cpus, request.gpus)
+        actor = self._host_class.options(**options).remote(path, folder, request.cpus, request.gpus)
         return Line(actor, kind)
 
     def park(self, line: Line, seconds: float) -> None:
@@ -100,6 +103,7 @@ class Cluster:
 
     def kill(self, line: Line) -> None:
         """End a host at once, with all that it runs."""
+        line.close()
         if self._ray.is_initialized():
             with contextlib.suppress(Exception):  # it has ended
                 self._ray.kill(line.actor, no_restart=True)
@@ -138,7 +142,7 @@ class Cluster:
             if self.connected_here and self._ray.is_initialized():
                 self._ray.shutdown()
             if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder.remove()
 
     def _gone(self, error: EngineLost) -> None:
         for watcher in list(self.watchers):
@@ -201,21 +205,21 @@ def _connect(ray: Any, address: str, wanted: LocalRay, n_workers: int, log_to_dr
 def _start(ray: Any, wanted: LocalRay, n_workers: int, log_to_driver: bool) -> Cluster:
     """Start a Ray here; on a busy machine its processes may miss each other, which another attempt mends."""
     for attempt in range(1, _ATTEMPTS_TO_START + 1):
-        folder = _new_folder()
-        arguments = {**_local_arguments(wanted, n_workers, folder), "log_to_driver": log_to_driver}
+        folder = Folder()
+        arguments = {**_local_arguments(wanted, n_workers, folder.path), "log_to_driver": log_to_driver}
         try:
             return _initialised(ray, folder, address="local", **arguments)
         except (ValueError, TypeError):  # what was asked for
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             raise
         except Exception as error:  # of no type of its own
-            shutil.rmtree(folder, ignore_errors=True)
+            folder.remove()
             if attempt == _ATTEMPTS_TO_START:
                 raise EngineLost(f"Ray does not start on this machine: {described(error)}") from error
     raise AssertionError("not reached")
 
 
-def _initialised(ray: Any, folder: str | None, **arguments: Any) -> Cluster:
+def _initialised(ray: Any, folder: Folder | None, **arguments: Any) -> Cluster:
     try:
         with _own_signal_handler():
             ray.init(logging_level="error", **arguments)
@@ -258,14 +262,15 @@ def _check_same(ray: Any, address: str, wanted: LocalRay) -> None:
         )
 
 
+def _current_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # it has been removed
+        return None
+
+
 def _is_loopback(address: str) -> bool:
     return address == "local" or address.startswith(_LOOPBACK)
-
-
-def _new_folder() -> str:
-    """Return a new folder for Ray's sockets and logs; a socket's path can have about 100 characters."""
-    parent = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix=f"orion-ray-{os.getpid()}-", dir=parent if len(parent) < 30 else "/tmp")  # noqa: S108 - see above
 
 
 @contextlib.contextmanager

@@ -6,16 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure, described
 from orion.executor._ray.adoption import Adoption
 from orion.executor._ray.cluster import Cluster
+from orion.executor._ray.correspondence import NEVER, Correspondence
+from orion.executor._ray.ear import Ear
 from orion.executor._ray.line import Line
 from orion.executor._ray.losses import host_lost, hosts_unfit
-from orion.executor._ray.messages import Message, ToDriver, ToHost, unpack, unpack_outcome
+from orion.executor._ray.messages import Message, ToDriver, ToHost, unpack_outcome
 from orion.executor._ray.request import Request
 from orion.executor._ray.roster import Assignment, Hiring, Member, Roster
 from orion.executor.errors import ExecutorError, OptionNotSupported
@@ -24,8 +25,6 @@ __all__ = ["Crew"]
 
 Later = list[Callable[[], object]]
 
-_SECONDS_UNHEARD = 0.05  # how long nobody may listen to a host that has nothing to do
-_NEVER = float("inf")
 _SECONDS_TO_END = 5.0
 
 
@@ -52,10 +51,11 @@ class Crew:
         self._check = check
         self._idle_timeout = idle_timeout
         self._adoption = Adoption(self, cluster)
-        self._events: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._ear = Ear()
+        self._mail = Correspondence(self._lock, self._ear, self._take_in, self._lost)
         self._closing = False
+        self._ended = threading.Event()
         self._broken: ExecutorError | None = None
-        self._listen_at = _NEVER  # when to see to it that somebody listens to each host
         self._pump = threading.Thread(target=self._hear, name="orion-ray-pump", daemon=True)
         self._pump.start()
         cluster.watchers.append(self.give_up)
@@ -88,7 +88,7 @@ class Crew:
             self.tell(member, (ToHost.STOP, run))
         return True
 
-    def close(self, *, join: bool = True) -> None:
+    def close(self) -> None:
         """End all hosts. No task is pending any more."""
         with self._lock:
             if self._closing:
@@ -97,12 +97,12 @@ class Crew:
             members = list(self._roster.members.values())
             self._roster.members.clear()
         self._cluster.watchers.remove(self.give_up)
-        self._events.put(None)
+        self._ear.tell(None)
+        if threading.get_ident() != self._pump.ident:
+            self._ended.wait(_SECONDS_TO_END)  # join would make an object of any other thread
         if self._broken is None:
             for member in members:
                 self._let_go(member)
-        if join and threading.current_thread() is not self._pump:
-            self._pump.join(_SECONDS_TO_END)
         self._cluster.release()
 
     def give_up(self, error: ExecutorError) -> None:
@@ -118,7 +118,8 @@ class Crew:
         for future in futures:
             future._executor._tracker.settle(future, failure)
         for member in members:
-            self._post(member)
+            self._mail.post(member)
+            self._ear.tell(partial(self._mail.hang_up, member))
 
     # With the lock held
 
@@ -131,11 +132,11 @@ class Crew:
                 call, options = future._call, future._options
                 about = (future._name, options.name, options.timeout, options.grace, options.memory_gb)
                 member.outbox.append((ToHost.RUN, step.run, about, future._attempt, call))
-                todo.append(partial(self._post, member))
+                todo.append(partial(self._mail.post, member))
             elif isinstance(step, Hiring):
-                todo.append(partial(self._events.put, partial(self._start, step.member)))
+                todo.append(partial(self._ear.tell, partial(self._start, step.member)))
             else:
-                todo.append(partial(self._events.put, partial(self._end, step.member)))
+                todo.append(partial(self._ear.tell, partial(self._end, step.member)))
         return todo
 
     # Without the lock
@@ -144,23 +145,7 @@ class Crew:
         """Send a host a message."""
         with self._lock:
             member.outbox.append(message)
-        self._post(member)
-
-    def _post(self, member: Member, *, listen: bool = False) -> None:
-        """Send a host what there is for it; or call it only to ``listen``, unless somebody does."""
-        with self._lock:
-            outbox, member.outbox = member.outbox, []
-            line = member.line
-            if line is None or not (outbox or (listen and not member.n_calls)):
-                return
-            member.n_calls += 1
-            number = line.next_number()
-        try:
-            answer = line.exchange(number, outbox).future()
-        except Exception as error:
-            self._events.put(partial(self._lost, member, error))
-        else:
-            answer.add_done_callback(lambda done: self._events.put(partial(self._answered, member, done)))
+        self._mail.post(member)
 
     def _start(self, member: Member) -> None:
         try:
@@ -170,28 +155,29 @@ class Crew:
             return
         with self._lock:
             wanted = not self._closing and member.number in self._roster.members
-            member.line = line
-            member.outbox.append((ToHost.HELLO,))
+            member.line, member.user = line, line.next_user()
         if wanted:
-            self._post(member)
+            self._mail.begin(member, line)
         else:
             self._end(member)
 
     def _end(self, member: Member) -> None:
+        self._mail.hang_up(member)
         if member.line is not None:
             self._cluster.kill(member.line)
 
     def _let_go(self, member: Member) -> None:
         """Leave a host that has nothing to do to the next executor of this process, if there is one soon."""
-        if member.line is None or not member.idle or member.children or member.outbox:
+        line = member.line
+        if line is None or not member.idle or member.children or member.outbox or not self._ended.is_set():
             self._end(member)
             return
         try:
-            member.line.exchange(member.line.next_number(), [(ToHost.PARK, self._idle_timeout)])
+            line.exchange(line.next_number(), [(ToHost.PARK, self._idle_timeout)])
         except Exception:
             self._end(member)
         else:
-            self._cluster.park(member.line, self._idle_timeout)
+            self._cluster.park(line, self._idle_timeout)
 
     # The pump
 
@@ -203,26 +189,24 @@ class Crew:
             problem = ExecutorError(f"the Ray engine has failed: {described(error)}")
             problem.__cause__ = error
             self.give_up(problem)
+        finally:
+            self._ear.close()
+            self._ended.set()
 
     def _turn(self) -> bool:
         """Wait for an event, or for what is due, and see to it; false if this was the last."""
         now = time.monotonic()
         with self._lock:
             check = self._roster.next_check(now)
-        due = self._listen_at if check is None else min(self._listen_at, now + check)
-        try:
-            event = self._events.get(timeout=None if due == _NEVER else max(0.0, due - now))
-        except Empty:
-            event = self._look_around
-        if event is None:
-            return False
-        event()
-        if self._listen_at <= time.monotonic():
-            self._listen_at = _NEVER
+        due = self._mail.listen_at if check is None else min(self._mail.listen_at, now + check)
+        for event in self._ear.hear(None if due == NEVER else max(0.0, due - now)) or [self._look_around]:
+            if event is None:
+                return False
+            event()
+        if self._mail.listen_at <= time.monotonic():
             with self._lock:
                 members = list(self._roster.members.values())
-            for member in members:
-                self._post(member, listen=True)
+            self._mail.listen(members)
         return True
 
     def _look_around(self) -> None:
@@ -251,27 +235,19 @@ class Crew:
         for future in futures:
             future._executor._tracker.settle(future, Failure(error))
 
-    def _answered(self, member: Member, answer: Any) -> None:
-        """Take in what a host has said."""
-        try:
-            n_blocked, said = unpack(answer.result())
-        except Exception as error:
-            self._lost(member, error)
-            return
+    def _take_in(self, member: Member, user: int, number: int, n_blocked: int, said: list[Message]) -> None:
+        if user != member.user:
+            return  # it was said to whom the host has served before
         todo: Later = []
         with self._lock:
-            member.n_calls -= 1
             if self._closing or member.number not in self._roster.members:
                 return
-            member.n_blocked = n_blocked
-            for message in said:
-                self._heed(member, *message, todo=todo)
+            for n_blocked_then, messages in member.said.take(number, (n_blocked, said)):
+                member.n_blocked = n_blocked_then
+                for message in messages:
+                    self._heed(member, *message, todo=todo)
             todo += self._staff()
         _do(todo)
-        if member.idle:  # mostly it is called with the next task before somebody has to listen
-            self._listen_at = min(self._listen_at, time.monotonic() + _SECONDS_UNHEARD)
-        else:
-            self._post(member, listen=True)
 
     def _heed(self, member: Member, kind: int, *rest: Any, todo: Later) -> None:
         """Take in one message, with the lock held."""
@@ -287,7 +263,10 @@ class Crew:
             if child is not None:
                 todo.append(partial(child._executor.cancel, child))
         else:
-            self._roster.heard_of(member, rest[0], time.monotonic())
+            pid, name = rest
+            self._roster.heard_of(member, pid, time.monotonic())
+            if name is not None:
+                todo.append(partial(self._mail.shorten, member, name))
 
     def _lost(self, member: Member, error: Exception) -> None:
         """Fail what ran at a host that was lost, and cancel what that had submitted."""

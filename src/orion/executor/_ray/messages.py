@@ -37,7 +37,7 @@ class ToHost:
     RUN = 1  # run, options, attempt, call or None, place of its reference
     STOP = 2  # run
     ANSWER = 3  # child, outcome
-    HELLO = 4
+    HELLO = 4  # number of the user whom the host serves from now on
     PARK = 5  # seconds: nobody needs the host now, and unless somebody does within that time, it ends
     QUIT = 6
 
@@ -45,7 +45,7 @@ class ToHost:
 class ToDriver:
     """Kinds of messages to the driver, and what follows."""
 
-    READY = 1  # process id of the host; answers HELLO
+    READY = 1  # process id of the host, name of its shortcut or None; answers HELLO
     ENDED = 2  # run, outcome
     SUBMIT = 3  # run, child, name and options, call, buffers
     CANCEL = 4  # child

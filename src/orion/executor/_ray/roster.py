@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orion.executor._core.future import Future
+from orion.executor._ray.in_order import InOrder
 from orion.executor._ray.line import Line
+from orion.executor._ray.messages import Message
 from orion.executor._ray.request import Request
 
 __all__ = ["Assignment", "Dismissal", "Hiring", "Member", "Roster"]
@@ -35,6 +37,9 @@ class Member:
     idle_since: float = 0.0
     line: Line | None = None
     outbox: list[Any] = field(default_factory=list)
+    user: int = 0
+    """What the host calls this executor."""
+    said: InOrder[tuple[int, list[Message]]] = field(default_factory=InOrder)
     n_calls: int = 0
     """Exchanges under way."""
 
@@ -107,6 +112,7 @@ class Roster:
     def ended(self, member: Member, run: int, now: float) -> Future[Any] | None:
         """Take a run off the books."""
         future = member.runs.pop(run, None)
+        member.n_blocked = min(member.n_blocked, len(member.runs))  # one that was stopped while it waited tells no more
         if future is not None and self._where.get(future._id) == (member, run):
             del self._where[future._id]
         member.idle_since = now
@@ -122,9 +128,9 @@ class Roster:
 
     def next_step(self, now: float) -> Assignment | Hiring | Dismissal | None:
         """Return what is to be done next; it counts as done."""
-        waiting = self._waiting()
         if self._n_active() >= self._n_workers:
             return None
+        waiting = self._waiting()
         for request in waiting:
             member = next((m for m in self.members.values() if m.request == request and m.free), None)
             if member is not None:
