@@ -98,15 +98,17 @@ class TestSending:
         enqueue(ledger, *range(1, 10))
         assert send_all(ledger) == [1, 2]
 
-    def test_a_call_is_kept_until_its_task_is_off_the_books(self) -> None:
+    def test_a_call_that_no_packet_holds_is_kept_until_its_task_is_off_the_books(self) -> None:
         """A worker may still open it when its future is done, and has dropped it."""
         ledger = ledger_of(1)
-        (future,) = enqueue(ledger, 1)
+        future, _ = enqueue(ledger, 1, 2)
+        future._call = large = bytearray(b"call")
         send_all(ledger)
         future._call = None
-        assert ledger._calls == {1: b"call"}
+        assert ledger.call(1) is large
+        assert ledger.call(2) is None
         assert ledger.ended(1) is future
-        assert ledger._calls == {}
+        assert ledger.call(1) is None
         assert ledger.ended(1) is None
 
     def test_losing_what_was_sent_keeps_what_was_not(self) -> None:

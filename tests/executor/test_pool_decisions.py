@@ -99,21 +99,16 @@ class PaperExecutor(BaseExecutor):
         self.pool.close()
 
     def end(self, task: int, outcome: Any) -> None:
-        later: Later = []
+        later = Later()
         number = self.pool.running.pop(task)
         self.ends.task_ended(self.pool.ledger.workers[number], task, outcome, later)
-        _call(later)
+        later.carry_out()
 
     def die(self, task: int, code: int) -> None:
-        later: Later = []
+        later = Later()
         worker = self.pool.ledger.workers[self.pool.running.pop(task)]
         self.ends.worker_died(worker, task, code, NO_REPORT, later, had_work=True)
-        _call(later)
-
-
-def _call(later: Later) -> None:
-    for action in later:
-        action()
+        later.carry_out()
 
 
 @pytest.fixture
@@ -157,10 +152,10 @@ class TestEnds:
     def test_workers_that_die_at_their_start_again_and_again_end_all_tasks(self, executor: PaperExecutor) -> None:
         future = executor.submit(abs, -1)
         for _ in range(5):
-            later: Later = []
+            later = Later()
             worker = next(iter(executor.pool.ledger.workers.values()))
             executor.ends.worker_died(worker, None, 1, NO_REPORT, later, had_work=False)
-            _call(later)
+            later.carry_out()
             settle_all(executor.pool.feed())
         with pytest.raises(WorkersUnfit, match="exited with code 1"):
             future.get()

@@ -628,3 +628,23 @@ def random_number(module: str) -> float:
     import numpy
 
     return float(numpy.random.random())
+
+
+_has_interrupted: list[int] = []
+
+
+class InterruptsItsLoading:
+    """Has the user press Ctrl-C in a process, once, while it is loaded there."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return interrupt_once, (self.pid,)
+
+
+def interrupt_once(pid: int) -> str:
+    if os.getpid() == pid and not _has_interrupted:
+        _has_interrupted.append(pid)
+        os.kill(pid, signal.SIGINT)
+    return "loaded"

@@ -145,6 +145,26 @@ def test_ctrl_c_at_a_prompt_leaves_a_pool_that_works(transport: str) -> None:
     assert (run.stdout, run.stderr, run.returncode) == ("interrupted None 2\n", "", 0)
 
 
+@pytest.mark.parametrize("ask", ["future.get()", "executor.async_get(pending)", "executor.wait(pending)"])
+def test_ctrl_c_while_a_result_is_loaded_leaves_it_to_be_loaded_later(transport: str, ask: str) -> None:
+    code = f"""
+        import os
+        from orion.executor.process_backend import ProcessExecutor
+        from tests.faults.misdeeds import InterruptsItsLoading
+
+        with ProcessExecutor(1, transport={transport!r}) as executor:
+            future = executor.submit(InterruptsItsLoading, os.getpid())
+            pending = [future]
+            future.wait()
+            try:
+                {ask}
+            except KeyboardInterrupt:
+                print("interrupted", len(pending), executor.async_get(pending)[0].value, future.get())
+        """
+    run = run_python(code)
+    assert (run.stdout, run.stderr, run.returncode) == ("interrupted 1 loaded loaded\n", "", 0)
+
+
 @pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit()", "executor.close()", "executor.submit(len, 'a')"])
 def test_a_fork_of_the_driver_ends_as_it_likes(transport: str, end: str) -> None:
     code = f"""

@@ -96,6 +96,15 @@ def test_surroundings_that_a_task_changes_are_put_back(start: Start, tmp_path: P
     assert executor.submit(misdeeds.surroundings).get() == normal
 
 
+def test_who_has_seen_how_a_task_ended_finds_nothing_changed(start: Start, tmp_path: Path) -> None:
+    """However soon the next is submitted: what is left out between calls that follow at once, is left out for those."""
+    executor = start(1)
+    normal = executor.submit(misdeeds.surroundings).get()
+    for _ in range(200):
+        executor.submit(misdeeds.change_surroundings, tmp_path).get()
+        assert executor.submit(misdeeds.surroundings).get() == normal
+
+
 def test_what_the_initializer_has_set_up_is_the_surroundings(start: Start, tmp_path: Path) -> None:
     executor = start(1, initializer=misdeeds.change_surroundings, initargs=(tmp_path,))
     folder, mask, environ = executor.submit(misdeeds.surroundings).get()

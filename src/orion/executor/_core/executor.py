@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -143,7 +143,12 @@ class BaseExecutor(Iterating):
         check_timeout(timeout)
         if not futures:
             return []
-        return [as_async(future) for future in self._wait_any(futures, timeout)]
+        done = self._wait_any(futures, timeout)
+        try:
+            return [as_async(future) for future in done]
+        except BaseException:  # the user has interrupted it, and may ask for them again
+            futures[:0] = done
+            raise
 
     def wait(self, futures: list[Future[T]]) -> list[T]:
         """Wait until all futures are complete; return their results in the order given.
@@ -420,6 +425,14 @@ class BaseExecutor(Iterating):
                     outcome = Failure(error)
         self._tracker.settle(future, outcome)
 
+    def _settle_all(self, ends: Sequence[tuple[Future[Any], Outcome]]) -> None:
+        """Take the ends of several tasks; at once, if none of them is watched or may be retried."""
+        if self._trace is None and all(future._attempt > future._options.retries for future, _ in ends):
+            self._tracker.settle_all(ends)
+        else:
+            for future, outcome in ends:
+                self._settle(future, outcome)
+
     def _settle_cancelled(self, future: Future[Any], why: str = "it was cancelled") -> bool:
         """Complete a future as cancelled; false if it was complete."""
         outcome = Failure(CancelledError(f"task {future.name!r} was stopped: {why}"))
@@ -448,9 +461,10 @@ class BaseExecutor(Iterating):
         """Serialise a call, and count it among the pending; closing waits for it, so it has to begin some time."""
         if not callable(function):
             raise TypeError(f"submit takes a function to call and its arguments; {function!r} is not callable")
-        self._check_process()
+        if self._owner_pid != os.getpid():
+            self._check_process()
         name, number = options.name or payload.call_name(function), next(self._numbers)
-        outlet = self._outlet_for(options)
+        outlet = None if options.output is None and options.logs is None else self._outlet_for(options)
         if outlet is not None:
             function = outlet.wire(function, name, number, options)
         future: Future[T] = Future(self, number, self._encode(function, args, kwargs), name, options)
@@ -472,10 +486,8 @@ class BaseExecutor(Iterating):
             # Closed by another thread after the future was added: that one may have missed it.
             self._settle_cancelled(future, "the executor was closed")
 
-    def _outlet_for(self, options: TaskOptions) -> Outlet | None:
-        """Return where the output and the log records of a task go, unless they go where they always do."""
-        if options.output is None and options.logs is None:
-            return None
+    def _outlet_for(self, options: TaskOptions) -> Outlet:
+        """Return where the output and the log records of a task go, if they do not go where they always do."""
         with self._depth_lock:
             if self._outlet is None:
                 from orion.executor._output.outlet import Outlet

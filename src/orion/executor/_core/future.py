@@ -67,7 +67,8 @@ class Future(Generic[T]):
             Whatever the task raised, with the worker's traceback as its cause; or ``TaskTimeout``,
             ``WorkerLost``, ``NotSerializable`` or ``concurrent.futures.CancelledError``.
         """
-        check_timeout(timeout)
+        if timeout is not None:
+            check_timeout(timeout)
         if not self._order and not self._executor._wait_one(self, timeout):
             raise ResultTimeout(f"{self!r} has no result after {timeout} s. It goes on: call get again, or cancel() it")
         outcome = self._resolve()

@@ -14,7 +14,7 @@ class Outcome(Protocol):
     """Whether it is a value."""
 
     def resolve(self) -> Value | Failure:
-        """Return the value or the failure; must not raise."""
+        """Return the value or the failure; raises nothing but the user's ``KeyboardInterrupt``."""
         ...
 
     def cause(self) -> str:

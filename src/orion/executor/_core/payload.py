@@ -11,6 +11,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any
 
 from orion.executor._core import current
@@ -22,6 +23,9 @@ from orion.executor._core.tensors import aware, dumps_aware
 __all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_here"]
 
 _PROTOCOL = 5
+# Objects of these types hold nothing that would have to be found, by its name, where they arrive.
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+_NEVER_BY_NAME = (None, "__main__", "__mp_main__")
 _OUT_OF_BAND_BYTES = 1 << 16
 
 
@@ -33,6 +37,8 @@ def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> byte
     Exception
         Whatever the object's own pickling raises.
     """
+    if type(obj) in _PLAIN:
+        return pickle.dumps(obj, _PROTOCOL)
     callback = None if buffers is None else _large_to(buffers)
     try:
         data = dumps_aware(obj, _PROTOCOL, callback)
@@ -84,6 +90,10 @@ def dumps_call(
         Naming the part that cannot travel, and why.
     """
     try:
+        if type(function) is FunctionType and not kwargs and _PLAIN.issuperset(map(type, args)):
+            data = _dumps_plain_call(function, args)
+            if data is not None:
+                return data
         ready = shipped(function)
         if ready is not None and not _any_by_value():
             try:
@@ -105,6 +115,19 @@ def dumps_call(
         ) from error
 
 
+def _dumps_plain_call(function: FunctionType, args: tuple[Any, ...]) -> bytes | None:
+    """Serialise the call of a function with plain arguments; ``None`` if it does not travel by name.
+
+    It is the usual call of a short task, of which it was a third.
+    """
+    if function.__module__ in _NEVER_BY_NAME or "<" in function.__qualname__ or _any_by_value():
+        return None
+    try:
+        return pickle.dumps((function, args, {}), _PROTOCOL)
+    except Exception:  # it cannot be found by its name
+        return None
+
+
 def _culprit(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: BaseException
 ) -> tuple[str, str]:
@@ -123,6 +146,9 @@ def _culprit(
 
 def call_name(function: Callable[..., Any]) -> str:
     """Return what to call a function in messages."""
+    name = getattr(function, "__qualname__", None)
+    if type(name) is str:
+        return name
     target = function
     while not hasattr(target, "__qualname__") and hasattr(target, "func"):  # functools.partial
         target = target.func
@@ -154,7 +180,8 @@ def execute(
         function, args, kwargs = pickle.loads(call, buffers=buffers)
     except BaseException as error:
         return False, _dump_unloadable("the function or an argument could not be loaded in the worker", error), []
-    settle_in((function, *args, *kwargs.values()))
+    if type(call) is not bytes or b"__main__" in call:  # else there is nothing of the script in it
+        settle_in((function, *args, *kwargs.values()))
     outer = current.begin(name, function, attempt, whole_process=True)
     try:
         value = function(*args, **kwargs)
@@ -226,6 +253,11 @@ def load_failure(data: bytes | memoryview) -> Failure:
             if not isinstance(error, BaseException):
                 error, reason = None, f"its pickle made {error!r}, which is no exception"
         except BaseException as problem:
+            if isinstance(problem, KeyboardInterrupt):
+                from orion.executor._core.interrupts import is_by_user
+
+                if is_by_user(problem):
+                    raise
             error, reason = None, described(problem)
     if error is None:
         error = RemoteException(type_name, message, traceback, reason)
@@ -240,10 +272,21 @@ def failure_name(data: bytes | memoryview) -> str:
 
 
 def load_value(data: bytes | memoryview, buffers: Iterable[Any] = ()) -> Value | Failure:
-    """Return the value that was serialised; what fails at loading it is a failure of that task."""
+    """Return the value that was serialised; what fails at loading it is a failure of that task.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user has interrupted it; it can be called again.
+    """
     try:
         return Value(pickle.loads(data, buffers=buffers))
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            from orion.executor._core.interrupts import is_by_user
+
+            if is_by_user(error):
+                raise
         from orion.executor.errors import NotSerializable
 
         wrapped = NotSerializable(f"the task ended, but its result could not be loaded here: {described(error)}")

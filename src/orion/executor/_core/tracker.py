@@ -83,28 +83,39 @@ class Tracker:
 
     def settle(self, future: Future[Any], outcome: Outcome) -> bool:
         """Give ``future`` its outcome and wake who waits for it; false if it has one already."""
-        cause = None if outcome.ok else outcome.cause()
+        return self.settle_all([(future, outcome)]) == 1
+
+    def settle_all(self, ends: Sequence[tuple[Future[Any], Outcome]]) -> int:
+        """Give futures their outcomes and wake who waits for them; return how many had none yet."""
+        causes = [None if outcome.ok else outcome.cause() for _, outcome in ends]
+        calls = []
+        wakes: list[Callable[[], object]] = []
         with self._lock:
-            if future._order:
-                return False
-            if cause is not None:
-                self._failed[cause] = self._failed.get(cause, 0) + 1
-            self._completed += 1
-            future._outcome = outcome
-            call, future._call = future._call, None
-            future._order = self._completed
-            self.pending.pop(future._id, None)
-            self._fresh[future._id] = ref(future)
+            for (future, outcome), cause in zip(ends, causes, strict=True):
+                if future._order:
+                    continue
+                if cause is not None:
+                    self._failed[cause] = self._failed.get(cause, 0) + 1
+                self._completed += 1
+                future._outcome = outcome
+                calls.append(future._call)
+                future._call = None
+                future._order = self._completed
+                self.pending.pop(future._id, None)
+                self._fresh[future._id] = ref(future)
+                if future._watchers is not None:
+                    wakes += future._watchers
+                    future._watchers = None
+            if calls and self._watchers:
+                wakes = self._watchers + wakes
+                self._watchers = []
             if len(self._fresh) > self._next_clearing:
                 self._clear_fresh()
-            watchers, future._watchers = future._watchers, None
-            if self._watchers:
-                watchers = self._watchers + (watchers or [])
-                self._watchers = []
-        del call  # not under the lock: it may be the last reference to anything
-        for wake in watchers or ():
+        count = len(calls)
+        del calls  # not under the lock: they may be the last references to anything
+        for wake in wakes:
             wake()
-        return True
+        return count
 
     def counts(self) -> tuple[int, int, dict[str, int]]:
         """Return how many were added, how many of them have completed, and how many of these failed, by the cause."""

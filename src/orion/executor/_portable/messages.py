@@ -9,11 +9,24 @@ from typing import NamedTuple
 
 from orion.executor._process import wire
 
-__all__ = ["HEADER", "READ_BYTES", "Inbox", "Kind", "Message", "Order", "body_of", "content_of"]
+__all__ = [
+    "HEADER",
+    "READ_BYTES",
+    "Inbox",
+    "Kind",
+    "Message",
+    "Order",
+    "about",
+    "about_and_rest",
+    "body_of",
+    "content_of",
+]
 
 HEADER = struct.Struct("<QBQ")  # length of the body, kind, number
 READ_BYTES = 1 << 20
 
+_NAME_BYTES = 255  # of a task's name; the rest is cut
+_ABOUT = struct.Struct("<IB")  # attempt, length of the name
 _MAX_BYTES = 1 << 40  # what claims to be longer is no message
 
 
@@ -51,6 +64,22 @@ def content_of(body: bytes | memoryview) -> tuple[bytes, list[memoryview]]:
     """Return the pickle and the buffers of a body; what could be written before can be written again."""
     data, buffers = pickle.loads(body)
     return data, [memoryview(buffer) for buffer in buffers]
+
+
+def about(attempt: int, name: str) -> bytes:
+    """Return what a worker has to know of a task besides its call; an empty name stands for the function's."""
+    if not name:
+        return _ABOUT.pack(attempt, 0)
+    encoded = name.encode("utf-8", "replace")[:_NAME_BYTES]
+    return _ABOUT.pack(attempt, len(encoded)) + encoded
+
+
+def about_and_rest(data: memoryview) -> tuple[int, str, memoryview]:
+    """Return attempt and name, as :func:`about` made them, and what follows."""
+    attempt, length = _ABOUT.unpack_from(data)
+    start = _ABOUT.size + length
+    name = str(data[_ABOUT.size : start], "utf-8", "ignore") if length else ""
+    return attempt, name, data[start:]
 
 
 class Inbox:

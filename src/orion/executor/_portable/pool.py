@@ -21,7 +21,7 @@ from orion.executor._portable.hearing import Hearing
 from orion.executor._portable.launch import WorkerProcess
 from orion.executor._portable.line import Line
 from orion.executor._portable.member import Member
-from orion.executor._portable.messages import Message, Order, body_of
+from orion.executor._portable.messages import Message, Order, about, body_of
 from orion.executor._process.base_pool import BasePool, Later, settle_all
 from orion.executor._process.command import reserve_standard_descriptors
 from orion.executor._process.ends import Ends
@@ -29,7 +29,6 @@ from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.limits import Limits
 from orion.executor._process.setup import WorkerSetup
 from orion.executor._process.verdicts import unreadable
-from orion.executor._process.wire import about
 from orion.executor.errors import TaskReport, WorkerLost
 
 __all__ = ["PortablePool"]
@@ -169,7 +168,7 @@ class PortablePool(BasePool):
             self._give_back()
 
     def _turn(self) -> None:
-        later: Later = []
+        later = Later()
         self._staff(later)
         with self.lock:
             if self.ledger.rest(time.monotonic()):
@@ -190,8 +189,7 @@ class PortablePool(BasePool):
             if deadline is not None and deadline <= time.monotonic():
                 self._limits.enforce()
             failed = self.feed()
-        for action in later:
-            action()
+        later.carry_out()
         settle_all(failed)
 
     def _staff(self, later: Later) -> None:
@@ -240,7 +238,7 @@ class PortablePool(BasePool):
             self.ledger.ended(future._id)
             self.wake_up()
         reason = f"task {future.name!r} found no worker: all {_MAX_WORKERS} wait for tasks that theirs have submitted"
-        later.append(partial(future._executor._settle, future, Failure(WorkerLost(reason))))
+        later.settle(future, Failure(WorkerLost(reason)))
 
     def _worker_ended(self, number: int) -> None:
         self._ended.append(number)

@@ -20,10 +20,20 @@ from typing import Any, NoReturn
 
 from orion.executor._core import payload, worker_side
 from orion.executor._portable.launch import end_tree
-from orion.executor._portable.messages import HEADER, READ_BYTES, Inbox, Kind, Message, Order, body_of, content_of
+from orion.executor._portable.messages import (
+    HEADER,
+    READ_BYTES,
+    Inbox,
+    Kind,
+    Message,
+    Order,
+    about_and_rest,
+    body_of,
+    content_of,
+)
 from orion.executor._process.setup import WorkerSetup, fit_out
 from orion.executor._process.surroundings import Surroundings
-from orion.executor._process.wire import DESCRIPTORS_GONE, about_and_rest
+from orion.executor._process.wire import DESCRIPTORS_GONE
 
 __all__ = ["main"]
 

@@ -6,19 +6,43 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from pickle import PickleBuffer
 from typing import Any, Protocol
 
 from orion.executor._core.future import Future
-from orion.executor._core.outcome import Failure
+from orion.executor._core.outcome import Failure, Outcome
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.verdicts import Verdict, over_time
 from orion.executor.errors import ExecutorError, TaskReport
 
 __all__ = ["BasePool", "Later", "Relay", "settle_all"]
 
-Later = list[Callable[[], object]]
-"""What an event leads to that may call back, and so has to wait until the pool's lock is free."""
+End = tuple[Future[Any], Outcome]
+
+
+class Later:
+    """What events lead to that may call back, and so has to wait until the pool's lock is free; it keeps its order."""
+
+    def __init__(self) -> None:
+        self._actions: list[Callable[[], object]] = []
+        self._ends: list[End] | None = None  # of the last action, if that is to give futures their ends
+
+    def append(self, action: Callable[[], object]) -> None:
+        self._ends = None
+        self._actions.append(action)
+
+    def settle(self, future: Future[Any], outcome: Outcome) -> None:
+        """Give a future its end; many at once take little more than one."""
+        if self._ends is None:
+            self._ends = []
+            self._actions.append(partial(settle_all, self._ends))
+        self._ends.append((future, outcome))
+
+    def carry_out(self) -> None:
+        """Do all of it; without the lock."""
+        for action in self._actions:
+            action()
 
 
 class Relay(Protocol):
@@ -59,7 +83,8 @@ class BasePool(ABC):
             elif not self.closing:
                 self.ledger.enqueue(future, first=first)
                 failed = self.feed()
-        settle_all(failed)
+        if failed:
+            settle_all(failed)
 
     def stop(self, future: Future[Any]) -> bool:
         """Keep a task from running, or stop it; return whether it ends as cancelled."""
@@ -145,7 +170,7 @@ class BasePool(ABC):
         self.terminate(worker, future._id, gently=gently)
 
 
-def settle_all(ends: list[tuple[Future[Any], Failure]]) -> None:
-    """Give futures their ends; not with the pool's lock held."""
-    for future, failure in ends:
-        future._executor._settle(future, failure)
+def settle_all(ends: Sequence[End]) -> None:
+    """Give futures of one executor their ends; not with the pool's lock held."""
+    if ends:
+        ends[0][0]._executor._settle_all(ends)

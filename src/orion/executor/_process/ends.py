@@ -26,14 +26,16 @@ class Ends:
 
     def task_ended(self, worker: WorkerState, task: int, outcome: Outcome, later: Later) -> None:
         """Complete a task's future as its worker has reported."""
-        verdict = self._pool.ledger.verdicts.get(task)
-        future = self._pool.ledger.ended(task)
-        worker.children.clear()  # they go on, whatever becomes of the worker
+        ledger = self._pool.ledger
+        verdict = ledger.verdicts.get(task)
+        future = ledger.ended(task)
+        if worker.children:
+            worker.children.clear()  # they go on, whatever becomes of the worker
         if future is None:
             return
         if verdict is not None:  # asked to end, it did so by itself
             outcome = Failure(verdict(self._pool.report(worker, task)))
-        later.append(partial(future._executor._settle, future, outcome))
+        later.settle(future, outcome)
 
     def worker_died(
         self,
@@ -57,7 +59,7 @@ class Ends:
                 if verdict is None and self._killed_by_kernel(exitcode):
                     verdict = killed_by_kernel(future)
                 failure = Failure((verdict or lost(future, exitcode))(report))
-                later.append(partial(future._executor._settle, future, failure))
+                later.settle(future, failure)
         for child in worker.children.values():
             later.append(partial(child._executor.cancel, child))
         if ledger.hopeless:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,19 @@ class Hearing:
             Kind.PARKED: lambda frame, _: pool.ledger.park(frame.worker),
         }
 
-    def hear(self, frame: Frame, later: Later) -> None:
+    def hear_all(self, frames: Sequence[Frame], later: Later) -> None:
+        workers = self._pool.ledger.workers
+        set_heard = self._pool.channels.slots.set_heard
+        for frame in frames:
+            kind, form, number, task, body = frame
+            if kind == Kind.RETURNED and form == Form.INLINE and number in workers:  # nearly all are of this kind
+                worker = workers[number]
+                set_heard(worker.slot, task)
+                self._ends.task_ended(worker, task, Arrived(True, body), later)
+            else:
+                self._hear(frame, later)
+
+    def _hear(self, frame: Frame, later: Later) -> None:
         # A worker whose template was killed may be heard after it was given up.
         if frame.worker in self._pool.ledger.workers or frame.kind == Kind.UNFIT:
             self._handlers[frame.kind](frame, later)
@@ -57,7 +69,9 @@ class Hearing:
             outcome = Arrived(frame.kind == Kind.RETURNED, data, buffers)
         except (OSError, MemoryError) as error:
             outcome = Failure(no_room(error))
-        self._ends.task_ended(self._pool.ledger.workers[frame.worker], frame.number, outcome, later)
+        worker = self._pool.ledger.workers[frame.worker]
+        self._pool.channels.slots.set_heard(worker.slot, frame.number)
+        self._ends.task_ended(worker, frame.number, outcome, later)
 
     def _timed(self, frame: Frame) -> Frame:
         """Take down when a task has run; return the frame without that."""
@@ -83,6 +97,8 @@ class Hearing:
             return
         if kind == Packet.PARK and not worker.was_parked:
             pool.ledger.park_lost()
+        if kind == Packet.RUN and not pool.channels.slots.started_ns(worker.slot, task):
+            pool.ledger.unsend([task])  # it was not begun
         self._ends.worker_died(
             worker,
             task if kind == Packet.RUN else None,

@@ -30,8 +30,8 @@ class Channels:
         # O_DIRECT makes a pipe of packets (pipe(2)): a reader gets one call, whole.
         self.task_read, self.task_write = self._pipe(os.O_DIRECT)
         os.set_blocking(self.task_write, False)
-        # Blocking belongs to the description, so taking packets back without blocking needs one of its own.
-        self._task_drain = self._keep(os.open(f"/proc/self/fd/{self.task_read}", os.O_RDONLY | os.O_NONBLOCK))
+        # Blocking belongs to the description, so reading without blocking needs one of its own.
+        self.task_drain = self._keep(os.open(f"/proc/self/fd/{self.task_read}", os.O_RDONLY | os.O_NONBLOCK))
         self.result_read, self.result_write = self._pipe(0)
         os.set_blocking(self.result_read, False)
         self.slots = Slots()
@@ -40,7 +40,7 @@ class Channels:
         """Return the packets that no worker has read, in order."""
         packets = []
         with contextlib.suppress(BlockingIOError):
-            while packet := os.read(self._task_drain, PACKET_BYTES):
+            while packet := os.read(self.task_drain, PACKET_BYTES):
                 packets.append(packet)
         return packets
 
@@ -69,7 +69,8 @@ class Template:
         self._mark = uuid.uuid4().hex
         settings = segments.write([setup.dumps()])
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fds = (theirs.fileno(), channels.task_read, channels.result_write, channels.slots.fd, settings)
+        pipes = (channels.task_read, channels.task_drain, channels.result_write)
+        fds = (theirs.fileno(), *pipes, channels.slots.fd, settings)
         try:
             self._process = subprocess.Popen(
                 command("orion.executor._process.template", *fds, os.getpid()),

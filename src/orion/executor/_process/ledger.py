@@ -15,9 +15,9 @@ from orion.executor._process.verdicts import Verdict
 
 __all__ = ["Ledger", "WorkerState"]
 
-# Calls sent ahead, so that a worker never waits for the driver. Since all workers read the same pipe
-# this costs no fairness.
-_AHEAD = 32
+# Calls sent ahead, so that a worker never waits for the driver, nor while another of its threads computes and lets the
+# pump run once in 5 ms only. Since all workers read the same pipe this costs no fairness.
+_AHEAD = 64
 # Tasks that submit work themselves are sent no further ahead than this, so that their own work overtakes them.
 _AHEAD_WHEN_NESTED = 1
 _MAX_EARLY_DEATHS = 5
@@ -60,7 +60,7 @@ class Ledger:
         self._idle_timeout = idle_timeout
         self._idle_at: float | None = None  # when the workers will have been idle for long enough
         self.sent: dict[int, Future[Any]] = {}
-        self._calls: dict[int, Any] = {}  # of what is sent: a worker may still open one after its future is done
+        self._calls: dict[int, Any] = {}  # of what is sent and not in a packet: opened perhaps after its future is done
         self.workers: dict[int, WorkerState] = {}
         self.verdicts: dict[int, Verdict] = {}
         self.memory_limited: set[int] = set()
@@ -90,17 +90,28 @@ class Ledger:
 
     def next_to_send(self) -> Future[Any] | None:
         """Return the next task if one should be sent now, and count it as sent."""
-        while self._queue and len(self.sent) - self.n_blocked < self.n_workers + self._ahead:
+        while self._queue and self._has_room:
             future = self._queue.popleft()
             if future._id in self._withdrawn:
                 self._withdrawn.discard(future._id)
             elif not future._order:
                 self.sent[future._id] = future
-                self._calls[future._id] = future._call
+                if type(future._call) is not bytes:
+                    self._calls[future._id] = future._call
                 if future._options.memory_gb is not None:
                     self.memory_limited.add(future._id)
                 return future
         return None
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether another task should be sent, if there is one."""
+        return len(self.sent) - self.n_blocked < self.n_workers + self._ahead
+
+    @property
+    def is_content(self) -> bool:
+        """Whether nothing should be sent and no worker hired or parked, whatever is queued."""
+        return self.fully_staffed and not self._has_room
 
     def unsend(self, tasks: list[int]) -> None:
         """Queue tasks again, first, that no worker has begun; not those that are off the books by now."""
@@ -111,14 +122,17 @@ class Ledger:
 
     def ended(self, task: int) -> Future[Any] | None:
         """Take a task off the books."""
-        self.verdicts.pop(task, None)
-        self.memory_limited.discard(task)
-        self._calls.pop(task, None)
+        if self.verdicts:
+            self.verdicts.pop(task, None)
+        if self.memory_limited:
+            self.memory_limited.discard(task)
+        if self._calls:
+            self._calls.pop(task, None)
         self._ceiling = None
         return self.sent.pop(task, None)
 
     def call(self, task: int) -> Any:
-        """Return the call of a task that was sent; ``None`` if it has ended."""
+        """Return the call of a task that was sent, and that no packet holds; ``None`` if it has ended."""
         return self._calls.get(task)
 
     def lose_sent(self) -> list[Future[Any]]:

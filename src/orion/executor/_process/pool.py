@@ -24,7 +24,17 @@ from orion.executor._process.pump import Pump
 from orion.executor._process.slots import N_SLOTS
 from orion.executor._process.tail import read_tail
 from orion.executor._process.verdicts import where_it_crashed
-from orion.executor._process.wire import CALL_ROOM, FRAME_ROOM, REPLY_ROOM, Form, Frame, Order, Packet, Reply
+from orion.executor._process.wire import (
+    CALL_ROOM,
+    FRAME_ROOM,
+    REPLY_ROOM,
+    Form,
+    Frame,
+    Order,
+    Packet,
+    PacketWriter,
+    Reply,
+)
 from orion.executor.errors import TaskReport, WorkersUnfit
 
 __all__ = ["Pool"]
@@ -40,6 +50,7 @@ class Pool(BasePool):
         self.poll = select.poll()
         self.links = Links(self.poll, self.wake_up)
         self.channels = launch.channels
+        self._packets = PacketWriter(launch.channels.task_write)
         self.pieces: dict[int, bytearray | None] = {}  # by worker: of what it sends; None if there is no room for it
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.template = launch.template
@@ -103,22 +114,36 @@ class Pool(BasePool):
         return 0 if self.closing else sum(slots.running(worker.slot) != 0 for worker in self.ledger.workers.values())
 
     def feed(self) -> list[tuple[Future[Any], Failure]]:
-        failed = []
-        while (future := self.ledger.next_to_send()) is not None:
+        failed: list[tuple[Future[Any], Failure]] = []
+        if self.ledger.is_content:
+            return failed
+        while batch := self._next_packets(failed):
+            n_sent = self._packets.write([packet for _, packet in batch])
+            for future, _ in batch[:n_sent]:
+                options = future._options
+                if (options.timeout is not None or options.memory_gb is not None) and self.ledger.arm(
+                    future, time.monotonic()
+                ):
+                    os.eventfd_write(self.wake, 1)
+            if n_sent < len(batch):  # the pipe is full
+                self.ledger.unsend([future._id for future, _ in batch[n_sent:]])
+                break
+        return failed + self._staff()
+
+    def _next_packets(self, failed: list[tuple[Future[Any], Failure]]) -> list[tuple[Future[Any], bytes]]:
+        """Return what should be sent now, or the beginning of it; what cannot be sent goes to ``failed``."""
+        batch: list[tuple[Future[Any], bytes]] = []
+        while len(batch) < PacketWriter.MOST and (future := self.ledger.next_to_send()) is not None:
             try:
                 packet = _packet(future)
-                if packet is not None:
-                    os.write(self.channels.task_write, packet)
-                    if self.ledger.arm(future, time.monotonic()):
-                        os.eventfd_write(self.wake, 1)
-                    continue
-            except BlockingIOError:  # the pipe is full
-                self.ledger.unsend([future._id])
-                break
             except OSError as error:
                 failed.append((future, Failure(MemoryError(f"task {future.name!r} could not be sent: {error}"))))
-            self.ledger.ended(future._id)
-        return failed + self._staff()
+                packet = None
+            if packet is None:
+                self.ledger.ended(future._id)
+            else:
+                batch.append((future, packet))
+        return batch
 
     def content(self, frame: Frame) -> tuple[bytes | memoryview, list[memoryview]]:
         """Return what a frame holds, or what its worker has sent in a segment or in pieces.
@@ -166,19 +191,17 @@ class Pool(BasePool):
         self.links.send(worker, Reply.HEADER.pack(kind, number, Form.PIECES))
 
     def take_back(self, task: int) -> bool:
-        found = False
-        for packet in self.channels.take_back():
-            if Packet.HEADER.unpack_from(packet)[0] == task:
-                found = True
-            else:
-                os.write(self.channels.task_write, packet)
-        return found
+        packets = self.channels.take_back()
+        others = [packet for packet in packets if Packet.HEADER.unpack_from(packet)[0] != task]
+        for start in range(0, len(others), PacketWriter.MOST):
+            self._packets.write(others[start : start + PacketWriter.MOST])
+        return len(others) < len(packets)
 
     def take_back_all(self) -> None:
         """Take all calls from the pipe and queue them again."""
         tasks = []
         for packet in self.channels.take_back():
-            task, kind, _ = Packet.HEADER.unpack_from(packet)
+            task, kind, *_ = Packet.HEADER.unpack_from(packet)
             if kind == Packet.RUN:
                 tasks.append(task)
             elif kind == Packet.PARK:
@@ -215,7 +238,7 @@ class Pool(BasePool):
             self.links.send(parked.number, Reply.HEADER.pack(Reply.UNPARK, 0, Form.INLINE))
         with contextlib.suppress(BlockingIOError):
             for _ in self.ledger.workers:
-                os.write(self.channels.task_write, Packet.HEADER.pack(0, Packet.RETIRE, Form.INLINE))
+                os.write(self.channels.task_write, Packet.order(Packet.RETIRE))
 
     def order(self, order: int, worker: WorkerState, detail: int = 0, fds: tuple[int, ...] = ()) -> bool:
         """Tell the template something; false if it has ended, to which the pump sees."""
@@ -244,7 +267,7 @@ class Pool(BasePool):
                         return []
         for _ in range(self.ledger.surplus()):
             try:
-                os.write(self.channels.task_write, Packet.HEADER.pack(0, Packet.PARK, Form.INLINE))
+                os.write(self.channels.task_write, Packet.order(Packet.PARK))
             except BlockingIOError:
                 break
             self.ledger.park_sent()

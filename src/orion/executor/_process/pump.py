@@ -97,13 +97,11 @@ class Pump:
     def _hear(self) -> None:
         """Read what workers and template have written."""
         frames = self._frames.read()
-        later: Later = []
+        later = Later()
         with self._pool.lock:
-            for frame in frames:
-                self._hearing.hear(frame, later)
+            self._hearing.hear_all(frames, later)
             failed = self._pool.feed()
-        for action in later:
-            action()
+        later.carry_out()
         settle_all(failed)
 
     def _template_ended(self) -> None:
@@ -138,7 +136,7 @@ class Pump:
     def _lose_workers(self) -> None:
         """Take all workers off the books, and fail what they ran."""
         pool = self._pool
-        later: Later = []
+        later = Later()
         with pool.lock:
             pool.take_back_all()
             for worker in list(pool.ledger.workers.values()):
@@ -151,6 +149,5 @@ class Pump:
                 pool.links.close(worker.number)
             for future in pool.ledger.lose_sent():
                 failure = Failure(WorkerLost.died(f"task {future.name!r}"))
-                later.append(partial(future._executor._settle, future, failure))
-        for action in later:
-            action()
+                later.settle(future, failure)
+        later.carry_out()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -29,8 +28,11 @@ def seed_apart() -> None:
         sys.meta_path.insert(0, _WhenTorchIsImported())
 
 
-class _WhenTorchIsImported(MetaPathFinder):
-    """Has torch imported as usual, and seeds it then."""
+class _WhenTorchIsImported:
+    """A finder of modules that has torch imported as usual, and seeds it then.
+
+    Not derived from the abstract class, whose module imports a dozen others, which the first result would wait for.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

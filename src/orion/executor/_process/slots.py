@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import mmap
 import os
-import struct
 
 from orion.executor._process.wire import PACKET_BYTES, Packet
 
-__all__ = ["MAP_BYTES", "N_SLOTS", "Slots"]
+__all__ = ["DONE", "HEARD", "MAP_BYTES", "N_SLOTS", "STARTED_NS", "TASK", "Slots"]
 
 _SLOT_BYTES = 2 * PACKET_BYTES
-_STARTED = struct.Struct("<QQ")  # task, nanoseconds of the monotonic clock; the task is written last
-_DONE = struct.Struct("<Q")  # the last task whose end the worker has reported
-_TASK = struct.Struct("<Q")
+# Which of its marks is what:
+TASK = 0  # the task that the worker has begun last, written after
+STARTED_NS = 1  # the nanoseconds of the monotonic clock at which it did
+DONE = 2  # the last task whose end it has reported
+HEARD = 3  # the last task of whose end the driver has heard, which the driver writes
 _TAIL_AT = 64
+_WORDS = _SLOT_BYTES // 8
+_FIRST_MARK = PACKET_BYTES // 8
 
 # Virtual only: a slot's pages exist once a worker has used it.
 N_SLOTS = 4096
@@ -36,6 +39,7 @@ class Slots:
         self.fd = fd
         self._map = mmap.mmap(fd, MAP_BYTES)
         self._view = memoryview(self._map)
+        self._words = self._view.cast("Q")
 
     @property
     def is_timed(self) -> bool:
@@ -51,6 +55,11 @@ class Slots:
         start = slot * _SLOT_BYTES
         return self._view[start : start + PACKET_BYTES]
 
+    def marks(self, slot: int) -> memoryview:
+        """Return the words that say what the worker of that slot does."""
+        start = slot * _WORDS + _FIRST_MARK
+        return self._words[start : start + _TAIL_AT // 8]
+
     def tail(self, slot: int) -> memoryview:
         """Return where the end of what the worker's task prints is kept."""
         start = slot * _SLOT_BYTES + PACKET_BYTES + _TAIL_AT
@@ -61,37 +70,32 @@ class Slots:
         start = slot * _SLOT_BYTES
         self._map[start : start + Packet.HEADER.size] = bytes(Packet.HEADER.size)
         end = start + PACKET_BYTES
-        self._map[end : end + _STARTED.size + _DONE.size] = bytes(_STARTED.size + _DONE.size)
+        self._map[end : end + _TAIL_AT] = bytes(_TAIL_AT)
 
     def header(self, slot: int) -> tuple[int, int, int]:
         """Return task, kind and form of the packet that the worker read last; zeros if it has read none."""
-        task, kind, form = Packet.HEADER.unpack_from(self._map, slot * _SLOT_BYTES)
-        return task, kind, form
+        return Packet.HEADER.unpack_from(self._map, slot * _SLOT_BYTES)[:3]
 
     def running(self, slot: int) -> int:
         """Return the task that the worker has begun and whose end it has not reported; 0 if there is none."""
         task, kind, _ = self.header(slot)
-        (done,) = _DONE.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES + _STARTED.size)
-        return task if kind == Packet.RUN and done != task else 0
+        return task if kind == Packet.RUN and task != self._words[slot * _WORDS + _FIRST_MARK + DONE] else 0
 
-    def set_started(self, slot: int, task: int, now_ns: int) -> None:
-        start = slot * _SLOT_BYTES + PACKET_BYTES
-        _TASK.pack_into(self._map, start + _TASK.size, now_ns)
-        _TASK.pack_into(self._map, start, task)
-
-    def set_done(self, slot: int, task: int) -> None:
-        _DONE.pack_into(self._map, slot * _SLOT_BYTES + PACKET_BYTES + _STARTED.size, task)
+    def set_heard(self, slot: int, task: int) -> None:
+        """Note that the driver has heard of a task's end, before anybody else does."""
+        self._words[slot * _WORDS + _FIRST_MARK + HEARD] = task
 
     def started_ns(self, slot: int, task: int) -> int:
         """Return when that task was started, in nanoseconds of the monotonic clock; 0 if it is not known yet."""
-        began, ns = _STARTED.unpack_from(self._map, slot * _SLOT_BYTES + PACKET_BYTES)
-        return int(ns) if began == task else 0
+        marks = self.marks(slot)
+        return marks[STARTED_NS] if marks[TASK] == task else 0
 
     def started(self, slot: int, task: int) -> float | None:
         """Return when that task was started, in seconds of the monotonic clock; ``None`` if it is not known yet."""
         return self.started_ns(slot, task) / 1e9 or None
 
     def close(self) -> None:
+        self._words.release()
         self._view.release()
         self._map.close()
         os.close(self.fd)

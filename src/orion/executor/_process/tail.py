@@ -17,13 +17,11 @@ class Tee:
     def __init__(self, stream: Any, memory: memoryview) -> None:
         self._stream = stream
         self._memory = memory
+        self.flush = stream.flush
 
     def write(self, text: str) -> Any:
         keep(self._memory, text)
         return self._stream.write(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
 
     def writelines(self, lines: Any) -> None:
         for line in lines:

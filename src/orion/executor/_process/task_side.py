@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from orion.executor._core import payload
 from orion.executor._core.arrived import Arrived
@@ -114,9 +114,8 @@ class TaskSideExecutor(BaseExecutor):
     def _inside_task(self) -> bool:
         return True
 
-    def _outlet_for(self, options: TaskOptions) -> None:
-        if options.output is not None or options.logs is not None:
-            raise OptionNotSupported(f"options(output=…, logs=…) cannot be used inside of a task: {_ELSEWHERE}")
+    def _outlet_for(self, options: TaskOptions) -> NoReturn:
+        raise OptionNotSupported(f"options(output=…, logs=…) cannot be used inside of a task: {_ELSEWHERE}")
 
     def _blocking(self) -> AbstractContextManager[object]:
         # Other threads of the task hold no slot.

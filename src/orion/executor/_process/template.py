@@ -40,8 +40,8 @@ _libc = ctypes.CDLL(None, use_errno=True)  # here, since every worker would load
 
 def main() -> None:
     """Run the template; the arguments are descriptors and the driver's process id."""
-    control, tasks, results, slots, settings, driver = map(int, sys.argv[2:8])
-    for fd in (control, tasks, results, slots):
+    control, tasks, tasks_now, results, slots, settings, driver = map(int, sys.argv[2:9])
+    for fd in (control, tasks, tasks_now, results, slots):
         os.set_inheritable(fd, False)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     setup = WorkerSetup.loads(segments.read(settings, private=False)[0])
@@ -51,7 +51,7 @@ def main() -> None:
     except BaseException as error:
         problem = ImportError(f"a module of preload={list(setup.preload)} failed: {described(error)[:1000]}")
         os.write(results, frame(Kind.UNFIT, 0, 0, payload.dump_failure(problem)))
-    template = Template(socket.socket(fileno=control), tasks, results, Slots(slots), driver, setup)
+    template = Template(socket.socket(fileno=control), (tasks, tasks_now, results), Slots(slots), driver, setup)
     gc.collect()
     gc.freeze()  # so that a collection in a worker does not copy these pages
     template.run()
@@ -61,11 +61,11 @@ class Template:
     """Forks, kills and reaps workers as the driver says."""
 
     def __init__(
-        self, control: socket.socket, tasks: int, results: int, slots: Slots, driver: int, setup: WorkerSetup
+        self, control: socket.socket, pipes: tuple[int, int, int], slots: Slots, driver: int, setup: WorkerSetup
     ) -> None:
         self._control = control
-        self._tasks = tasks
-        self._results = results
+        self._pipes = pipes
+        self._results = pipes[-1]
         self._slots = slots
         self._driver = driver
         self._setup = setup
@@ -161,7 +161,7 @@ class Template:
 
             line = socket.socket(fileno=link)
             setup = self._setup
-            Worker(worker, slot, self._tasks, self._results, self._slots, line, self._driver, setup).run()
+            Worker(worker, slot, self._pipes, self._slots, line, self._driver, setup).run()
             status = 0
         except ConnectionError:  # the driver has ended, and is told nothing any more
             pass

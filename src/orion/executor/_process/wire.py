@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 __all__ = [
@@ -24,9 +25,8 @@ __all__ = [
     "Kind",
     "Order",
     "Packet",
+    "PacketWriter",
     "Reply",
-    "about",
-    "about_and_rest",
     "frame",
 ]
 
@@ -47,21 +47,38 @@ class Form:
 class Packet:
     """What the driver puts into the task pipe."""
 
-    HEADER = struct.Struct("<QBB")  # task, kind, form
-    RUN = 1  # followed by what it is called and which attempt it is, and the call
+    HEADER = struct.Struct("<QBBHIB")  # task, kind, form, length of all, attempt, length of the name that follows
+    RUN = 1  # followed by what it is called, and the call
     PARK = 2
     RETIRE = 3
 
     @staticmethod
     def run(task: int, form: int, attempt: int, name: str, body: bytes) -> bytes:
-        """Return the packet that runs a task."""
-        return Packet.HEADER.pack(task, Packet.RUN, form) + about(attempt, name) + body
+        """Return the packet that runs a task; an empty name stands for the function's."""
+        if not name:
+            return _pack_packet(task, Packet.RUN, form, _HEADER_BYTES + len(body), attempt, 0) + body
+        encoded = name.encode("utf-8", "replace")[:_NAME_BYTES]
+        length = _HEADER_BYTES + len(encoded) + len(body)
+        return _pack_packet(task, Packet.RUN, form, length, attempt, len(encoded)) + encoded + body
 
     @staticmethod
-    def content(packet: memoryview, length: int) -> tuple[int, str, bytes]:
-        """Return attempt, name and body of a packet that runs a task."""
-        attempt, name, body = about_and_rest(packet[Packet.HEADER.size : length])
-        return attempt, name, bytes(body)
+    def order(kind: int) -> bytes:
+        """Return the packet that tells the worker which reads it to do something else."""
+        return _pack_packet(0, kind, Form.INLINE, _HEADER_BYTES, 0, 0)
+
+    @staticmethod
+    def content(packet: memoryview, length: int, name_length: int) -> tuple[str, bytes]:
+        """Return name and body of a packet that runs a task."""
+        if not name_length:
+            return "", packet[_HEADER_BYTES:length].tobytes()
+        start = _HEADER_BYTES + name_length
+        return str(packet[_HEADER_BYTES:start], "utf-8", "ignore"), packet[start:length].tobytes()
+
+
+_NAME_BYTES = 255  # of a task's name; the rest is cut
+_HEADER_BYTES = Packet.HEADER.size
+_pack_packet = Packet.HEADER.pack
+CALL_ROOM = PACKET_BYTES - _HEADER_BYTES - _NAME_BYTES
 
 
 class Kind:
@@ -117,32 +134,41 @@ class Frame(NamedTuple):
 
 
 _FRAME = struct.Struct("<HBBIQ")  # length of all, kind, form, worker, number
-_ABOUT = struct.Struct("<IB")  # attempt, length of the name
-_NAME_BYTES = 255  # of a task's name; the rest is cut
-CALL_ROOM = PACKET_BYTES - Packet.HEADER.size - _ABOUT.size - _NAME_BYTES
 FRAME_ROOM = PACKET_BYTES - _FRAME.size
 _READ_BYTES = 1 << 18
-
-
-def about(attempt: int, name: str) -> bytes:
-    """Return what a worker has to know of a task besides its call; an empty name stands for the function's."""
-    if not name:
-        return _ABOUT.pack(attempt, 0)
-    encoded = name.encode("utf-8", "replace")[:_NAME_BYTES]
-    return _ABOUT.pack(attempt, len(encoded)) + encoded
-
-
-def about_and_rest(data: memoryview) -> tuple[int, str, memoryview]:
-    """Return attempt and name, as :func:`about` made them, and what follows."""
-    attempt, length = _ABOUT.unpack_from(data)
-    start = _ABOUT.size + length
-    name = str(data[_ABOUT.size : start], "utf-8", "ignore") if length else ""
-    return attempt, name, data[start:]
 
 
 def frame(kind: int, worker: int, number: int = 0, body: bytes = b"", form: int = Form.INLINE) -> bytes:
     """Return a frame's bytes, to be written at once."""
     return _FRAME.pack(_FRAME.size + len(body), kind, form, worker, number) + body
+
+
+class PacketWriter:
+    """Writes packets into the task pipe, several with one call: what is larger than a packet, the kernel divides.
+
+    So each but the last is filled up to the size of a packet (pipe(2), ``O_DIRECT``).
+    """
+
+    MOST = 64  # packets that are written with one call
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._memory = bytearray(PacketWriter.MOST * PACKET_BYTES)
+        self._view = memoryview(self._memory)
+
+    def write(self, packets: Sequence[bytes]) -> int:
+        """Write packets; return how many there was room for."""
+        try:
+            if len(packets) == 1:
+                return os.write(self._fd, packets[0]) and 1
+            end = 0
+            for index, packet in enumerate(packets):
+                start = index * PACKET_BYTES
+                end = start + len(packet)
+                self._memory[start:end] = packet
+            return -(-os.write(self._fd, self._view[:end]) // PACKET_BYTES)
+        except BlockingIOError:
+            return 0
 
 
 class FrameReader:

@@ -18,7 +18,7 @@ from orion.executor._core import payload, worker_side
 from orion.executor._process import segments
 from orion.executor._process.pieces import cut, put_together
 from orion.executor._process.setup import WorkerSetup
-from orion.executor._process.slots import Slots
+from orion.executor._process.slots import DONE, HEARD, STARTED_NS, TASK, Slots
 from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.upkeep import Upkeep
@@ -27,6 +27,8 @@ from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, TIMES, Fo
 __all__ = ["Worker"]
 
 _SO_COOKIE = 57  # socket(7)
+_control = fcntl.fcntl
+_F_GETPIPE_SZ = fcntl.F_GETPIPE_SZ
 _suppress_all = contextlib.suppress(Exception)  # making one takes longer than using it
 
 
@@ -37,8 +39,7 @@ class Worker:
         self,
         number: int,
         slot: int,
-        tasks: int,
-        results: int,
+        pipes: tuple[int, int, int],
         slots: Slots,
         link: socket.socket,
         driver: int,
@@ -48,14 +49,16 @@ class Worker:
         self.link = link
         self.task = 0
         self._slot = slot
-        self._tasks = tasks
-        self._results = results
+        self._tasks, self._tasks_now, self._results = pipes
         self._slots = slots
+        self._marks = slots.marks(slot)
         self._driver = driver
         self._setup = setup
+        self._wears_out = setup.max_tasks is not None or setup.max_memory_bytes is not None
         self._pid = os.getpid()
         self._send_lock = threading.Lock()
-        self._identity = self._descriptors()
+        self._pipes = self._pipe_sizes()
+        self._cookie = self._link_cookie()
         self._tail = slots.tail(slot)
         self.unparked = threading.Semaphore(0)
         self.calls: SimpleQueue[bytearray] = SimpleQueue()  # that were fetched
@@ -65,30 +68,44 @@ class Worker:
         if not self._prepare():
             return
         segments.begin_keeping()
-        upkeep = Upkeep(Surroundings(self._reopened), self._tasks)
+        surroundings = Surroundings(self._reopened)
+        upkeep = Upkeep(lambda: surroundings.restore() and self._link_cookie() == self._cookie)
         packet = self._slots.packet(self._slot)
-        buffers = [packet]
         n_tasks = 0
-        while not self._setup.worn_out(n_tasks):
-            length = os.readv(self._tasks, buffers)
-            if length == 0:
-                return
-            task, kind, form = Packet.HEADER.unpack_from(packet)
-            if kind == Packet.RETIRE:
-                return
-            if kind == Packet.PARK:
+        while self._read_packet([packet], upkeep):
+            task, kind, form, length, attempt, name_length = Packet.HEADER.unpack_from(packet)
+            if kind == Packet.RUN:
+                self._marks[STARTED_NS] = time.monotonic_ns()
+                self._marks[TASK] = self.task = task
+                start_tail(self._tail)
+                self._serve(task, form, attempt, *Packet.content(packet, length, name_length))
+                self._marks[DONE] = task
+                n_tasks += 1
+                if self._wears_out and self._setup.worn_out(n_tasks):
+                    return
+            elif kind == Packet.PARK:
                 self._park()
-                continue
-            now_ns = time.monotonic_ns()
-            upkeep.before_task(now_ns)
-            self._slots.set_started(self._slot, task, now_ns)
-            start_tail(self._tail)
-            self.task = task
-            self._serve(task, form, *Packet.content(packet, length))
-            self._slots.set_done(self._slot, task)
-            if not upkeep.after_task(time.monotonic_ns()):
+            else:
                 return
-            n_tasks += 1
+
+    def _read_packet(self, buffers: list[memoryview], upkeep: Upkeep) -> bool:
+        """Read the next packet; false if there will be none for this worker.
+
+        What tasks have changed is put back meanwhile. That is left out at most for a millisecond, and only if the call
+        was submitted when nobody could have known of the last one's end: those who know expect all to be as it was.
+        """
+        if not self.task:  # before the first there is nothing to put back
+            return os.readv(self._tasks, buffers) > 0
+        now_ns = time.monotonic_ns()
+        if not upkeep.is_due(now_ns):
+            try:
+                if os.readv(self._tasks_now, buffers) == 0:
+                    return False
+            except BlockingIOError:
+                pass
+            else:
+                return self._marks[HEARD] != self._marks[DONE] or upkeep.look(now_ns)
+        return upkeep.look(now_ns) and os.readv(self._tasks, buffers) > 0
 
     def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = (), times: bytes = b"") -> None:
         """Tell the driver; what is too large for a frame goes into a segment, whose descriptor precedes the frame."""
@@ -101,6 +118,7 @@ class Worker:
         except OSError:
             self._send_in_pieces(kind, number, [data, *buffers])
             return
+        self._check_link()
         try:
             with self._send_lock:  # the driver takes descriptors in the order of their frames
                 socket.send_fds(self.link, [b"\0"], [fd])
@@ -116,6 +134,7 @@ class Worker:
 
     def listen(self) -> None:
         """See to it that the driver's replies are heard."""
+        self._check_link()
         from orion.executor._process.nested import listen
 
         listen(self)
@@ -130,8 +149,8 @@ class Worker:
         if self._setup.initializer is None:
             return True
         ok, data, _ = payload.execute(self._setup.initializer, name=None)
-        if self._descriptors() != self._identity:
-            os._exit(DESCRIPTORS_GONE)
+        self._check_pipes()
+        self._check_link()
         if not ok:
             self.send(Kind.UNFIT, 0, data)
         return ok
@@ -159,11 +178,11 @@ class Worker:
         del call, call_buffers
         if os.getpid() != self._pid:  # the task forked, and the child came back with it
             os._exit(0)
-        for stream in (sys.stdout, sys.stderr):
-            with _suppress_all:  # the task may have closed or replaced it
-                stream.flush()
-        if self._descriptors() != self._identity:
-            os._exit(DESCRIPTORS_GONE)
+        with _suppress_all:  # the task may have closed or replaced it
+            sys.stdout.flush()
+        with _suppress_all:
+            sys.stderr.flush()
+        self._check_pipes()
         try:
             self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._times(task))
         except OSError as error:
@@ -209,16 +228,26 @@ class Worker:
         self.send(Kind.PARKED, 0)
         self.unparked.acquire()
 
-    def _descriptors(self) -> list[int | bytes]:
-        """Return what tells the worker's descriptors from others; a task can close them, and others take their place.
+    def _check_pipes(self) -> None:
+        """End if a task has closed the pipes; others may have taken their place, and must not be written into."""
+        if self._pipe_sizes() != self._pipes:
+            os._exit(DESCRIPTORS_GONE)
 
-        Sizes of pipes, since nobody else makes such large ones, and the socket's number: os.fstat takes far longer.
-        """
+    def _check_link(self) -> None:
+        """End if a task has closed the link; it is seldom used, so it is looked at before that and between tasks."""
+        if self._link_cookie() != self._cookie:
+            os._exit(DESCRIPTORS_GONE)
+
+    def _pipe_sizes(self) -> tuple[int, int] | None:
+        """Return what tells the pipes from others: nobody else makes such large ones, and os.fstat takes far longer."""
         try:
-            return [
-                fcntl.fcntl(self._tasks, fcntl.F_GETPIPE_SZ),
-                fcntl.fcntl(self._results, fcntl.F_GETPIPE_SZ),
-                self.link.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8),
-            ]
+            return _control(self._tasks, _F_GETPIPE_SZ), _control(self._results, _F_GETPIPE_SZ)
         except OSError:
-            return []
+            return None
+
+    def _link_cookie(self) -> bytes:
+        """Return the link's number, which no other socket has."""
+        try:
+            return self.link.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, 8)
+        except OSError:
+            return b""
