@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 
 from orion.executor import BaseExecutor
@@ -36,8 +37,18 @@ def nothing_left_behind() -> Iterator[None]:
     """Hold tests to what all are held to, but for the semaphores that come and go with Dask's workers."""
     before = Standing.now()
     yield
-    left = [what for what in left_since(before, 10.0) if "/sem.mp-" not in what]
+    left = [what for what in left_since(before, 10.0, of_the_worker) if "/sem.mp-" not in what]
     assert not left, "left behind by this test:\n  " + "\n  ".join(left)
+
+
+def of_the_worker(thing: object, _: str) -> bool:
+    """Return whether something is a process below Dask's worker, which the tests of this module share."""
+    if not isinstance(thing, psutil.Process):
+        return False
+    try:
+        return any("dask" in parent.cmdline() for parent in thing.parents())
+    except psutil.Error:  # it has ended
+        return True
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orion.experiment import Experiment, StorageError
+from orion.experiment.cli.app import main
 from orion.experiment.storage import open_database
 from orion.experiment.storage.location import FileLocation, ServerLocation, parse_location
 
@@ -133,6 +136,54 @@ def test_read_only_files_and_folders_are_refused(unprivileged: Path) -> None:
     unprivileged.chmod(0o555)
     with pytest.raises(StorageError, match="Permission denied"):
         open_database(unprivileged / "b.db", create=True)
+
+
+@pytest.mark.parametrize("name", ["odd {name}?x=1%20.db", "a.journal"])
+def test_what_cannot_be_written_can_be_looked_at(
+    name: str, unprivileged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = unprivileged / name
+    experiment = Experiment("e", {"x": "uniform(0, 1)"}, file)
+    found = experiment.run(lambda x: x, 3, "single", progress=False)
+    before = {path: path.stat() for path in unprivileged.iterdir()}
+    for path in before:
+        path.chmod(path.stat().st_mode & 0o555)
+    unprivileged.chmod(0o555)
+    assert experiment.result() == found
+    for command in (["list"], ["show", "-n", "e"], ["results", "-n", "e", "--csv"], ["best", "-n", "e"]):
+        assert main([*command, "--storage", str(file)]) == 0, command
+    assert "3 completed" in capsys.readouterr().out
+    with pytest.raises(StorageError, match="readonly|Permission denied"):
+        experiment.run(lambda x: x, 4, "single", progress=False)
+    assert set(unprivileged.iterdir()) == set(before)
+
+
+def test_changes_that_only_sqlite_can_read_are_told(unprivileged: Path) -> None:
+    file = unprivileged / "a.db"
+    experiment = Experiment("e", {"x": "uniform(0, 1)"}, file)
+    experiment.run(lambda x: x, 3, "single", progress=False)
+    with closing(sqlite3.connect(file)) as driver:  # as long as it is open, its changes stand in a file of their own
+        driver.execute("UPDATE trials SET datetime_start = NULL")
+        driver.commit()
+        unprivileged.chmod(0o555)
+        assert len(experiment.result().trials) == 3
+        unprivileged.chmod(0o755)
+        shutil.copy(file, unprivileged / "b.db")
+        shutil.copy(f"{file}-wal", unprivileged / "b.db-wal")
+        unprivileged.chmod(0o555)
+        with pytest.raises(StorageError, match="copy both files"):
+            Experiment("e", {"x": "uniform(0, 1)"}, unprivileged / "b.db").result()
+        unprivileged.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["a.db", "a.journal"])
+def test_looking_takes_no_lock_and_leaves_no_file(name: str, tmp_path: Path) -> None:
+    Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / name).run(lambda x: x, 3, "single", progress=False)
+    for path in (tmp_path / f"{name}.lock", tmp_path / f"{name}.drivers"):
+        path.unlink(missing_ok=True)
+    before = set(tmp_path.iterdir())
+    assert Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / name).result().counts == {"completed": 3}
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_a_folder_of_the_kernel_is_refused() -> None:

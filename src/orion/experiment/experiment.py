@@ -290,7 +290,7 @@ class Experiment:
         StorageError
             If there is no such experiment yet, or the database cannot be read.
         """
-        database = open_database(self.storage, create=False)
+        database = open_database(self.storage, create=False, read_only=True)
         try:
             return load_result(database, self.name)
         finally:

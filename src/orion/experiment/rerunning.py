@@ -100,7 +100,7 @@ def rerun(
 
 def load_with_code(storage: str, name: str) -> tuple[ExperimentResult, dict[str, Any]]:
     """Return what is recorded of an experiment, and the records of the code that ran it, by their names."""
-    database = open_database(storage, create=False)
+    database = open_database(storage, create=False, read_only=True)
     try:
         result = load_result(database, name)
         attributes = optuna.load_study(study_name=name, storage=database.storage).user_attrs

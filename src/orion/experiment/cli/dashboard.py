@@ -24,7 +24,7 @@ def dashboard(storage: str, port: int) -> None:
         from optuna_dashboard import wsgi
     except ImportError:
         raise ArgumentError("the dashboard needs optuna-dashboard: pip install 'orion-executor[dashboard]'") from None
-    with opened(storage) as database:
+    with opened(storage, read_only=False) as database:
         try:
             server = make_server(_HOST, port, wsgi(database.storage))
         except (OSError, OverflowError) as error:

@@ -21,11 +21,11 @@ storage_option = click.option("--storage", default="experiments.db", show_defaul
 
 
 @contextmanager
-def opened(storage: str) -> Iterator[Database]:
-    """Open a storage within a ``with`` block; it is not made."""
+def opened(storage: str, *, read_only: bool = True) -> Iterator[Database]:
+    """Open a storage within a ``with`` block, by default only to look at it; it is not made."""
     from orion.experiment.storage import open_database
 
-    database = open_database(storage, create=False)
+    database = open_database(storage, create=False, read_only=read_only)
     try:
         yield database
     finally:

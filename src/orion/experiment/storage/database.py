@@ -6,7 +6,6 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 import optuna
@@ -16,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orion.experiment.errors import StorageError
 
-__all__ = ["Database", "DriverLocks", "check_folder", "one_line", "quiet_optuna"]
+__all__ = ["Database", "DriverLocks", "one_line", "quiet_optuna"]
 
 T = TypeVar("T")
 
@@ -89,22 +88,6 @@ def quiet_optuna() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
-
-
-def check_folder(path: Path, *, create: bool) -> None:
-    """Check that a file exists, or can be made there.
-
-    Raises
-    ------
-    StorageError
-        If it cannot, with the reason.
-    """
-    if not create and not path.exists():
-        raise StorageError(f"{path}: no such file")
-    if not path.parent.is_dir():
-        raise StorageError(f"{path}: the folder does not exist")
-    if path.is_dir():
-        raise StorageError(f"{path} is a folder; give the name of a file in it")
 
 
 def one_line(message: object) -> str:

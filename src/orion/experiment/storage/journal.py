@@ -11,7 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from orion.experiment.errors import StorageError
-from orion.experiment.storage.database import Database, check_folder, one_line, quiet_optuna
+from orion.experiment.storage.database import one_line
+from orion.experiment.storage.file_database import FileDatabase
 from orion.experiment.storage.file_locks import FileLocks
 
 __all__ = ["JournalFile"]
@@ -19,36 +20,10 @@ __all__ = ["JournalFile"]
 _LONGEST_LINE = 1 << 24
 
 
-class JournalFile(Database):
-    """An open journal file.
+class JournalFile(FileDatabase):
+    """An open journal file."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    create
-        Whether to make it if it does not exist.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be made, read or written, or holds something else.
-    """
-
-    def __init__(self, path: Path, *, create: bool) -> None:
-        self.name = str(path)
-        check_folder(path, create=create)
-        self.lock = FileLocks(path.with_name(path.name + ".drivers"))
-        try:
-            with self.errors(), quiet_optuna():
-                self.storage = self._open(path)
-        except BaseException:
-            self.lock.close()
-            raise
-
-    def close(self) -> None:
-        """Give up the mark of life."""
-        self.lock.close()
+    lock_suffix = ".drivers"
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -59,20 +34,21 @@ class JournalFile(Database):
         except OSError as error:
             raise StorageError(f"{self.name}: {error.strerror or error}") from error
 
-    def _open(self, path: Path) -> JournalStorage:
-        assert isinstance(self.lock, FileLocks)
-        with open(path, "ab+") as file:  # makes it, and shows that it can be written
+    def _open(self) -> None:
+        with open(self.path, "rb" if self.read_only else "ab+") as file:  # which makes it, and shows that it can be
             file.seek(0)
             first = file.readline(_LONGEST_LINE)
         if first and not first.startswith(b'{"op_code":'):
-            raise StorageError(f"{path} is no journal of experiments")
-        writing = _WriteLock(path, self.lock)
-        with self.lock.writing():
-            mend(path)
+            raise StorageError(f"{self.path} is no journal of experiments")
+        writing = None
+        if isinstance(self.lock, FileLocks):
+            writing = _WriteLock(self.path, self.lock)
+            with self.lock.writing():
+                mend(self.path)
         try:
-            return JournalStorage(JournalFileBackend(self.name, lock_obj=writing))
+            self.storage = JournalStorage(JournalFileBackend(self.name, lock_obj=writing))
         except (ValueError, KeyError, TypeError, AssertionError) as error:  # whatever replaying it raises
-            raise StorageError(f"{path} is damaged: {one_line(error)}") from error
+            raise StorageError(f"{self.path} is damaged: {one_line(error)}") from error
 
 
 class _WriteLock(JournalFileSymlinkLock):

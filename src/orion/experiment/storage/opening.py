@@ -10,7 +10,7 @@ from orion.experiment.storage.location import ServerLocation, parse_location
 __all__ = ["open_database"]
 
 
-def open_database(location: str | os.PathLike[str], *, create: bool) -> Database:
+def open_database(location: str | os.PathLike[str], *, create: bool, read_only: bool = False) -> Database:
     """Open the storage that an argument names.
 
     Parameters
@@ -19,6 +19,8 @@ def open_database(location: str | os.PathLike[str], *, create: bool) -> Database
         A path, or a URL: see :func:`~orion.experiment.storage.location.parse_location`.
     create
         Whether to make the file, or the tables, if there are none.
+    read_only
+        Whether it is only to be looked at: then files are neither written nor locked, and need not be writable.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def open_database(location: str | os.PathLike[str], *, create: bool) -> Database
     if parsed.kind == "journal":
         from orion.experiment.storage.journal import JournalFile
 
-        return JournalFile(parsed.path, create=create)
+        return JournalFile(parsed.path, create=create, read_only=read_only)
     from orion.experiment.storage.sqlite import SQLiteFile
 
-    return SQLiteFile(parsed.path, create=create)
+    return SQLiteFile(parsed.path, create=create, read_only=read_only)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from optuna.storages import RDBStorage, get_storage
 from sqlalchemy import event
 
 from orion.experiment.errors import StorageError
-from orion.experiment.storage.database import Database, check_folder, one_line, quiet_optuna
-from orion.experiment.storage.file_locks import FileLocks
+from orion.experiment.storage.database import one_line
+from orion.experiment.storage.file_database import FileDatabase
 
 __all__ = ["SQLiteFile"]
 
@@ -21,42 +23,17 @@ _BUSY_TIMEOUT_S = 60.0
 _FIRST_TABLES = {"studies", "version_info"}  # what there is at least, if a driver was killed while making the tables
 
 
-class SQLiteFile(Database):
-    """An open SQLite file.
+class SQLiteFile(FileDatabase):
+    """An open SQLite file."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    create
-        Whether to make it if it does not exist.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be made, read or written, or holds something else.
-    """
-
-    def __init__(self, path: Path, *, create: bool) -> None:
-        self._path = path
-        self.name = str(path)
-        self._synchronous = "NORMAL"
-        check_folder(path, create=create)
-        self.lock = FileLocks(path.with_name(path.name + ".lock"))
-        try:
-            with self.errors(), self.lock.exclusive(), quiet_optuna():
-                self._check()
-                self._backend = self._open()
-                self.storage = get_storage(self._backend)
-        except BaseException:
-            self.lock.close()
-            raise
+    lock_suffix = ".lock"
+    _synchronous = "NORMAL"
 
     def close(self) -> None:
         """Close the connections and give up the mark of life."""
         self._backend.remove_session()
         self._backend.engine.dispose()
-        self.lock.close()
+        super().close()
 
     @contextmanager
     def durable(self) -> Iterator[None]:
@@ -67,31 +44,56 @@ class SQLiteFile(Database):
         finally:
             self._synchronous = "NORMAL"
 
-    def _open(self) -> RDBStorage:
-        try:
-            backend = RDBStorage("sqlite:///experiments", engine_kwargs={"creator": self._connect})
-        except RuntimeError as error:  # its tables are another Optuna's; the message says what to do
-            raise StorageError(f"{self.name}: {one_line(error)}") from error
-        event.listen(backend.engine, "checkout", self._on_checkout)
-        return backend
+    def _open(self) -> None:
+        with self.lock.exclusive():
+            self._check()
+            try:
+                self._backend = RDBStorage(
+                    "sqlite:///experiments",
+                    engine_kwargs={"creator": self._connect},
+                    skip_table_creation=self.read_only,
+                )
+            except RuntimeError as error:  # its tables are another Optuna's; the message says what to do
+                raise StorageError(f"{self.name}: {one_line(error)}") from error
+            event.listen(self._backend.engine, "checkout", self._on_checkout)
+            self.storage = get_storage(self._backend)
 
     def _connect(self) -> sqlite3.Connection:
         # The pool hands a connection to one thread at a time.
-        return sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        return sqlite3.connect(self._uri(), timeout=_BUSY_TIMEOUT_S, check_same_thread=False, uri=True)
+
+    def _uri(self) -> str:
+        """Return the file with what SQLite has to know to read it where it cannot be written."""
+        uri = f"file:{quote(self.name)}"
+        if not self.read_only or (_is_writable(self.path) and _is_writable(self.path.parent)):
+            return uri
+        changes = self.path.with_name(self.path.name + "-wal")
+        if not changes.exists() or not changes.stat().st_size:
+            return f"{uri}?mode=ro&immutable=1"  # else SQLite would need to write files beside it
+        if not self.path.with_name(self.path.name + "-shm").exists():
+            raise StorageError(
+                f"{self.name}: the last changes are in {changes.name}, which can only be read where it can be written: "
+                "copy both files to a folder of yours"
+            )
+        return f"{uri}?mode=ro"
 
     def _on_checkout(self, connection: Any, _record: object, _proxy: object) -> None:
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
     def _check(self) -> None:
-        """Refuse a file that is no database of experiments, is damaged, or cannot be written."""
-        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        """Refuse a file that is no database of experiments, is damaged, or cannot be written if it is to be."""
+        connection = sqlite3.connect(self._uri(), timeout=_BUSY_TIMEOUT_S, isolation_level=None, uri=True)
         try:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if self.read_only and not tables:
+                raise StorageError(f"{self.name} is empty: there are no experiments in it")
             if tables and tables.isdisjoint(_FIRST_TABLES):
                 raise StorageError(f"{self.name} is a database of something else (tables: {', '.join(sorted(tables))})")
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise StorageError(f"{self.name} is damaged: {one_line(verdict)}")
+            if self.read_only:
+                return
             # Readers and a writer do not block one another, and a durable commit costs one sync instead of several.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
@@ -99,3 +101,7 @@ class SQLiteFile(Database):
             connection.execute("ROLLBACK")
         finally:
             connection.close()
+
+
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
