@@ -76,6 +76,17 @@ def test_a_killed_driver_leaves_no_process_and_its_experiment_goes_on(
     trials = Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "experiments.db").result().trials
     assert [trial.number for trial in trials] == list(range(12))
     assert sorted(trial.attempt for trial in trials) == [1] * 10 + [2] * 2  # whichever had waited
+    for trial in trials:
+        *interrupted, last = trial.attempts
+        assert (last["attempt"], last["outcome"]) == (trial.attempt, "completed")
+        for attempt in interrupted:
+            folder = tmp_path / "experiments.trials" / "e" / str(trial.number) / "attempt-1"
+            assert json.loads((folder / "attempt.json").read_text()) == attempt
+            assert (attempt["attempt"], attempt["outcome"], attempt["ended"]) == (1, "interrupted", None)
+            assert (attempt["driver"]["pid"], attempt["engine"]) == (driver.pid, "process")
+            assert (attempt["seed"], attempt["code"]) == (last["seed"], last["code"])
+            assert 0 < attempt["started"] < last["started"]
+        assert len(interrupted) == trial.attempt - 1
     calls = sorted(gate.calls())
     twice = sorted(repr(trial.parameters["x"]) for trial in trials if trial.attempt == 2)
     assert calls == sorted([*(repr(trial.parameters["x"]) for trial in trials), *twice])

@@ -57,6 +57,10 @@ def test_an_interrupted_run_can_be_resumed(
     assert after.counts == {"completed": 8}
     assert [trial.parameters for trial in after.trials[:6]] == [trial.parameters for trial in before.trials]
     assert sorted(trial.attempt for trial in after.trials) == [1] * 6 + [2] * 2  # whichever had waited
+    for trial in after.trials:
+        outcomes = [(attempt["attempt"], attempt["outcome"]) for attempt in trial.attempts]
+        assert outcomes == [(1, "interrupted"), (2, "completed")][-trial.attempt :] or outcomes == [(1, "completed")]
+        assert all(attempt["started"] <= attempt["ended"] for attempt in trial.attempts)
 
 
 def test_ctrl_c_twice_is_no_different(gate: Gate, start: Start) -> None:

@@ -271,9 +271,11 @@ class Experiment:
         """Return what writes down attempts, after recording what code they run."""
         code = {**provenance(), "objective": objective.describe()}
         name = fingerprint(code)
-        trials.note_code(name, code)
+        trials.note_code(name, code, engine)
         folders = TrialFolders(default_root(self.storage) if folder is None else folder, self.name)
-        return Bookkeeping(folders, engine, name)
+        books = Bookkeeping(folders, engine, name)
+        books.taken_back(trials.taken_back)
+        return books
 
     def _repr_html_(self) -> str:
         """Return a table of the best trials, for notebooks."""

@@ -9,9 +9,11 @@ from typing import Any
 from orion.experiment.recording.folders import TrialFolders
 from orion.experiment.recording.result import TrialRecord
 from orion.experiment.recording.trials import Claim
-from orion.experiment.recording.verdicts import Completed, Failed, Pruned
+from orion.experiment.recording.verdicts import Completed, Failed, Pruned, Stopped
 
 __all__ = ["Bookkeeping"]
+
+_OUTCOMES = {Completed: "completed", Pruned: "pruned", Failed: "failed", Stopped: "interrupted"}
 
 
 class Bookkeeping:
@@ -40,19 +42,31 @@ class Bookkeeping:
             return None
         return str(self._folders.begin(claim.number, claim.attempt, claim.parameters))
 
-    def end(self, claim: Claim, verdict: Completed | Pruned | Failed) -> dict[str, Any]:
+    def has_begun(self, claim: Claim) -> bool:
+        """Return whether an attempt has begun and not ended."""
+        return claim.number in self._begun
+
+    def taken_back(self, attempts: list[tuple[int, dict[str, Any]]]) -> None:
+        """Write down, where trials have folders, which attempts were killed with their drivers; empties the list."""
+        while attempts:
+            number, record = attempts.pop()
+            if self._folders is not None and self._folders.attempt(number, record["attempt"]).is_dir():
+                self._folders.end(number, record["attempt"], record)
+
+    def end(self, claim: Claim, verdict: Completed | Pruned | Failed | Stopped) -> dict[str, Any]:
         """Write down how an attempt ended, and return the record."""
         record: dict[str, Any] = {
             "attempt": claim.attempt,
-            "outcome": {Completed: "completed", Pruned: "pruned", Failed: "failed"}[type(verdict)],
+            "outcome": _OUTCOMES[type(verdict)],
             "engine": self._engine,
             "seed": claim.seed,
             "code": self._code,
         }
-        if verdict.facts is not None:
+        begun = self._begun.pop(claim.number)
+        if not isinstance(verdict, Stopped) and verdict.facts is not None:
             record.update(asdict(verdict.facts))
         else:
-            record.update(started=self._begun[claim.number], ended=time.time())
+            record.update(started=begun, ended=time.time())
         if isinstance(verdict, Failed):
             record["failure"] = self._failure(claim, verdict, record)
         if self._folders is not None:

@@ -5,6 +5,8 @@ What is ours stands in user attributes whose names begin with ``orion:``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -26,6 +28,7 @@ __all__ = [
     "as_record",
     "as_result",
     "find_study",
+    "interrupted_attempt",
     "load_result",
     "load_results",
 ]
@@ -48,6 +51,27 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+
+
+def interrupted_attempt(trial: FrozenTrial, seed: int) -> dict[str, Any] | None:
+    """Return the record of an attempt whose driver was killed with it; ``None`` if it had recorded the end itself.
+
+    When the attempt ended is not known. What began it is the driver, by the claim.
+    """
+    claim = trial.user_attrs.get(CLAIM)
+    recorded = trial.user_attrs.get(ATTEMPTS, ())
+    if claim is None or any(attempt["attempt"] == claim["attempt"] for attempt in recorded):
+        return None
+    return {
+        "attempt": claim["attempt"],
+        "outcome": "interrupted",
+        "engine": claim.get("engine"),
+        "seed": seed,
+        "code": claim.get("code"),
+        "started": claim.get("started"),
+        "ended": None,
+        "driver": {"host": claim["host"], "pid": claim["pid"]},
+    }
 
 
 def load_result(database: Database, name: str) -> ExperimentResult:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import socket
+import time
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -24,7 +25,16 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from orion.experiment.recording.agreement import known_seed, open_study
 from orion.experiment.recording.census import Census
-from orion.experiment.recording.records import ATTEMPTS, CLAIM, CODE, FAILURE, TERMS, as_record, as_result
+from orion.experiment.recording.records import (
+    ATTEMPTS,
+    CLAIM,
+    CODE,
+    FAILURE,
+    TERMS,
+    as_record,
+    as_result,
+    interrupted_attempt,
+)
 from orion.experiment.recording.result import Direction, ExperimentResult, TrialRecord
 from orion.experiment.recording.tally import Tally, may_start
 from orion.experiment.recording.verdicts import Completed, Failed, Pruned
@@ -96,6 +106,9 @@ class Trials:
                 self._study.pruner = pruner
             self._study_id = database.attempt(lambda: self._storage.get_study_id_from_name(name))
             self._seed = database.attempt(lambda: known_seed(self._study)) if seed is None else seed
+        self._origin: dict[str, Any] = {}  # of this run: its engine and its code
+        self.taken_back: list[tuple[int, dict[str, Any]]] = []
+        """Numbers of trials whose driver was killed, and the records of their attempts."""
         self._census = Census(self._storage, self._study_id)
         database.attempt(self._census.count)
 
@@ -137,8 +150,9 @@ class Trials:
         with self._database.durable():
             self._database.attempt(lambda: self._requeue(claim, attempt))
 
-    def note_code(self, name: str, record: dict[str, Any]) -> None:
-        """Record with the experiment, under a name that its attempts give, what code runs them."""
+    def note_code(self, name: str, record: dict[str, Any], engine: str) -> None:
+        """Record with the experiment, under a name that its attempts give, what code runs them, on what engine."""
+        self._origin = {"engine": engine, "code": name}
 
         def note() -> None:
             if CODE + name not in self._study.user_attrs:
@@ -171,12 +185,20 @@ class Trials:
                 claim = trial.user_attrs.get(CLAIM)
                 if trial.state is TrialState.RUNNING:
                     if claim is None or not self._database.lock.is_alive(claim["driver"]):
+                        self._note_interrupted(trial)
                         self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
                         interrupted += 1
                 elif trial.state is TrialState.WAITING and claim is not None:
                     interrupted += 1
             self._census.count()
         return interrupted
+
+    def _note_interrupted(self, trial: FrozenTrial) -> None:
+        attempt = interrupted_attempt(trial, trial_seed(self._seed, trial.number))
+        if attempt is not None:
+            attempts = [*trial.user_attrs.get(ATTEMPTS, ()), attempt]
+            self._storage.set_trial_user_attr(trial._trial_id, ATTEMPTS, attempts)
+            self.taken_back.append((trial.number, attempt))
 
     def _claim(self, max_trials: int) -> Claim | None:
         with self._database.lock.exclusive():
@@ -198,7 +220,8 @@ class Trials:
         self._study._thread_local.cached_all_trials = None
         attempt = 1 if queued is None else queued.user_attrs.get(CLAIM, {}).get("attempt", 0) + 1
         claim = {
-            "driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid(), "attempt": attempt
+            "driver": self._database.lock.driver, "host": socket.gethostname(), "pid": os.getpid(),
+            "attempt": attempt, "started": time.time(), **self._origin,
         }  # fmt: skip
         if queued is None:
             running = create_trial(state=TrialState.RUNNING, user_attrs={CLAIM: claim})

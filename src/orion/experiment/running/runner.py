@@ -104,6 +104,7 @@ class Runner:
                 pending += self._fill()
                 if not pending and not self._ending:
                     self._trials.take_back()  # a driver beside this one may have been killed meanwhile
+                    self._books.taken_back(self._trials.taken_back)
                     pending += self._fill()
             if not pending and self._lacks_gpus:
                 time.sleep(_GPU_INTERVAL_S)  # others have them all, and nothing tells when they are done
@@ -323,8 +324,15 @@ class Runner:
 
     def _requeue(self, claim: Claim) -> None:
         self._part_with(claim)
-        self._trials.requeue(claim)
+        attempt = self._interrupted(claim) if self._books.has_begun(claim) else None
+        self._trials.requeue(claim, attempt)
         self._requeued += 1
+
+    def _interrupted(self, claim: Claim) -> dict[str, Any] | None:
+        try:
+            return self._books.end(claim, Stopped())
+        except StorageError:  # no room for it, which may be why the trial is queued again
+            return None
 
     def _part_with(self, claim: Claim) -> None:
         """Answer a trial no longer, and give back its GPUs: what had them is gone."""

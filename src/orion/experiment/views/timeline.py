@@ -55,6 +55,7 @@ def _bars(study: optuna.Study) -> list[_Bar]:
         )
         for trial in as_result(study).trials
         for attempt in trial.attempts
+        if attempt["ended"] is not None  # killed with its driver, nobody knows when
     ]
 
 
