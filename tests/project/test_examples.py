@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-_BLOCK = re.compile(r"^```(\w+)( \w+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([^\s`]*)(?: ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A block of code: its language, what stands beside that, its content."""
 
 
 def examples(service: str | None = None) -> Iterator[tuple[str, str, str | None]]:
@@ -24,9 +25,9 @@ def examples(service: str | None = None) -> Iterator[tuple[str, str, str | None]
     """
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        blocks = list(_BLOCK.finditer(text))
+        blocks = list(BLOCK.finditer(text))
         for block, following in itertools.zip_longest(blocks, blocks[1:]):
-            if block[1] == "python" and (block[2] and block[2].strip()) == service:
+            if block[1] == "python" and block[2] == service:
                 line = text.count("\n", 0, block.start()) + 1
                 printed = following[3] if following and following[1] == "text" and not following[2] else None
                 yield f"{page.relative_to(ROOT)}:{line}", block[3], printed

@@ -1,8 +1,10 @@
-"""What a type checker tells a user about a program: results have the function's type, wrong arguments are found."""
+"""What type checkers tell a user about a program: results have the function's type, wrong arguments are found."""
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +12,31 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent / "typing"
+PROGRAMS = ["sample.py", "mistakes.py"]
 
 
-def test_a_right_program_has_no_errors_and_each_mistake_of_a_wrong_one_is_found() -> None:
-    """Both at once, since mypy first reads all that they import."""
+def check(found: set[tuple[str, int]]) -> None:
+    """Hold the places of errors against the marked lines; a right program has none."""
+    lines = (HERE / "mistakes.py").read_text(encoding="utf-8").splitlines()
+    wrong = {("mistakes.py", number) for number, line in enumerate(lines, start=1) if "# wrong:" in line}
+    assert found == wrong
+
+
+def test_mypy_finds_each_mistake_and_no_other() -> None:
+    """Both programs at once, since mypy first reads all that they import."""
     pytest.importorskip("mypy")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--no-error-summary"]
-    run = subprocess.run(
-        [*command, "sample.py", "mistakes.py"], cwd=HERE, capture_output=True, text=True, timeout=110, check=False
-    )
+    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=110, check=False)
     assert run.stderr == ""
     errors = [line for line in run.stdout.splitlines() if ": error:" in line]
-    assert [line for line in errors if not line.startswith("mistakes.py:")] == []
-    lines = (HERE / "mistakes.py").read_text(encoding="utf-8").splitlines()
-    wrong = {number for number, line in enumerate(lines, start=1) if "# wrong:" in line}
-    assert {int(match[1]) for line in errors if (match := re.match(r"mistakes\.py:(\d+):", line))} == wrong
+    places = [re.match(r"(.+?):(\d+):", line) for line in errors]
+    check({(place[1], int(place[2])) for place in places if place is not None})
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="pyright needs node")
+def test_pyright_finds_each_mistake_and_no_other() -> None:
+    pytest.importorskip("pyright")
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
+    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=110, check=False)
+    errors = json.loads(run.stdout)["generalDiagnostics"]
+    check({(Path(error["file"]).name, error["range"]["start"]["line"] + 1) for error in errors})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orion.executor import BaseExecutor
+from orion.experiment import Experiment, optimize
 
 
 def scale(value: float, factor: int = 2) -> float:
@@ -26,3 +27,12 @@ async def mistaken(executor: BaseExecutor) -> None:
     executor.as_completed([1])  # wrong: no futures
     executor.counters()["faild"]  # wrong: no such counter
     print(text, number)
+
+
+def mistuned(experiment: Experiment) -> None:
+    experiment.run("train", max_trials=3)  # wrong: no function
+    experiment.run(scale, max_trails=3)  # wrong: no such argument
+    experiment.run(scale, progress="yes")  # wrong: no such way to show it
+    print(experiment.result().best.value)  # wrong: there may be none
+    Experiment("name")  # wrong: an argument is missing
+    optimize(scale, scale)  # wrong: no study

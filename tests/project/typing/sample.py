@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 from collections.abc import Iterator
 
 from typing_extensions import assert_type
 
-from orion.executor import AsyncException, AsyncResult, BaseExecutor, Future, create_executor
+from orion.executor import AsyncException, AsyncResult, BaseExecutor, Future, WorkerLost, create_executor
+from orion.experiment import Command, Experiment, ExperimentResult, TrialRecord, optimize, report
 
 
 def scale(value: float, factor: int = 2) -> float:
@@ -58,3 +60,36 @@ def observed(executor: BaseExecutor) -> None:
     assert_type(captured.output, str)
     assert_type([run.outcome for run in trace.runs()], list[str])
     assert_type(executor.counters()["failed"], dict[str, int])
+
+
+def failed(future: Future[float]) -> int | None:
+    try:
+        future.get()
+    except WorkerLost as error:
+        assert_type(error.report.peak_memory_gb, float | None)
+        return error.signal or error.exitcode
+    return None
+
+
+def tuned(executor: BaseExecutor) -> float | None:
+    def objective(lr: float, depth: int, seed: int) -> float:
+        report(lr, depth)
+        return lr * depth * seed
+
+    experiment = Experiment("tuned", {"lr": "loguniform(1e-3, 1)", "depth": "randint(1, 6)"}, "experiments.db", seed=1)
+    result = experiment.run(objective, max_trials=20, executor=executor, trial_timeout=60.0, retries={"lost": 2})
+    assert_type(result, ExperimentResult)
+    assert_type(result.trials, tuple[TrialRecord, ...])
+    return result.best.value if result.best is not None else None
+
+
+def tuned_command() -> ExperimentResult:
+    command = Command(["python", "train.py", "--lr~loguniform(1e-3, 1)"], metric="loss")
+    return Experiment("command", command.space).run(command, max_trials=3, gpus_per_trial=0.5, gpus=[0, "1"])
+
+
+def tuned_study() -> None:
+    import optuna
+
+    study = optuna.create_study()
+    optimize(study, lambda trial: float(trial.suggest_float("x", 0, 1)), n_trials=os.cpu_count(), executor="thread")

@@ -408,8 +408,8 @@ class BaseExecutor(Iterating):
 
     def _settle(self, future: Future[Any], outcome: Outcome) -> None:
         """Take a task's end from the engine: retry it, or complete its future, unless it is complete."""
-        if self._trace is not None:
-            self._trace.ended(future, outcome)
+        if self._trace is not None and not outcome.ok:
+            self._trace.failed(future, outcome)
         if future._attempt <= future._options.retries and not future._order:
             outcome = outcome.resolve()
             if (
@@ -437,7 +437,7 @@ class BaseExecutor(Iterating):
         """Complete a future as cancelled; false if it was complete."""
         outcome = Failure(CancelledError(f"task {future.name!r} was stopped: {why}"))
         if self._trace is not None:
-            self._trace.ended(future, outcome)
+            self._trace.failed(future, outcome)
         return self._tracker.settle(future, outcome)
 
     # Inner

@@ -62,7 +62,7 @@ class Hearing:
 
     def _ended(self, frame: Frame, later: Later) -> None:
         if frame.form & Form.TIMED:
-            frame = self._timed(frame)
+            self._trace(frame)
         outcome: Outcome
         try:
             data, buffers = self._pool.content(frame)
@@ -73,14 +73,13 @@ class Hearing:
         self._pool.channels.slots.set_heard(worker.slot, frame.number)
         self._ends.task_ended(worker, frame.number, outcome, later)
 
-    def _timed(self, frame: Frame) -> Frame:
-        """Take down when a task has run; return the frame without that."""
-        began, ended, peak = TIMES.unpack_from(frame.body)
+    def _trace(self, frame: Frame) -> None:
+        """Take down when a task has run."""
         future = self._pool.ledger.sent.get(frame.number)
         trace = None if future is None else future._executor._trace
         if future is not None and trace is not None:
+            began, ended, peak = TIMES.unpack_from(frame.body)
             trace.ran(future, self._pool.ledger.workers[frame.worker].pid, began / 1e9, ended / 1e9, peak)
-        return Frame(frame.kind, frame.form - Form.TIMED, frame.worker, frame.number, frame.body[TIMES.size :])
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number

@@ -28,6 +28,7 @@ from orion.executor._process.wire import (
     CALL_ROOM,
     FRAME_ROOM,
     REPLY_ROOM,
+    TIMES,
     Form,
     Frame,
     Order,
@@ -155,6 +156,8 @@ class Pool(BasePool):
         """
         if frame.form == Form.INLINE:
             return frame.body, []
+        if frame.form == Form.TIMED:
+            return frame.body[TIMES.size :], []
         if frame.form == Form.PIECES:
             arrived = self.pieces.pop(frame.worker)
             if arrived is None:

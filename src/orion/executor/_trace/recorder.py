@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orion.executor._core.outcome import Failure
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from orion.executor._core.outcome import Outcome
 
 __all__ = ["Recorder", "Run"]
+
+_Told = tuple["int | str | None", float, float, float]  # worker, began, ended, peak memory in GB
+_now = time.monotonic
 
 
 class Run(NamedTuple):
@@ -34,56 +38,65 @@ class Run(NamedTuple):
 class Recorder:
     """Takes down what happens to the tasks of an executor. Called in many threads: lists are appended to, and no more.
 
-    What is appended are tuples of numbers and texts, which the garbage collector need not look at; it would take longer
-    than all the rest.
+    Many fields are appended at a time rather than one tuple of them: every object that is kept makes the garbage
+    collector come earlier, which would take longer than all the rest.
     """
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self._submitted: list[tuple[int, float]] = []
-        self._runs: list[tuple[int, int, int | str | None, float, float, int]] = []
-        self._ends: list[tuple[int, int, str, float, Outcome | None]] = []
+        self._submitted: list[Any] = []  # number, moment, and so on
+        self._runs: list[Any] = []  # task, attempt, name, worker, began, ended, peak memory in bytes, and so on
+        self._failures: list[tuple[int, int, str, float, Outcome]] = []
 
     def submitted(self, number: int) -> None:
-        self._submitted.append((number, time.monotonic()))
+        self._submitted.extend((number, _now()))
 
     def ran(
         self, future: Future[Any], worker: int | str | None, began: float, ended: float, peak_bytes: int = 0
     ) -> None:
         """Take down where (a process id, or what else the worker is called) and when a task ran, before its end."""
-        self._runs.append((future._id, future._attempt, worker, began, ended, peak_bytes))
+        self._runs.extend((future._id, future._attempt, future._name, worker, began, ended, peak_bytes))
 
-    def ended(self, future: Future[Any], outcome: Outcome) -> None:
-        """Take down how one attempt of a task has ended."""
-        failure = None if outcome.ok else outcome
-        self._ends.append((future._id, future._attempt, future._name, time.monotonic(), failure))
+    def failed(self, future: Future[Any], outcome: Outcome) -> None:
+        """Take down that one attempt of a task has failed; what ran and has not failed is done."""
+        if not future._order:
+            self._failures.append((future._id, future._attempt, future._name, _now(), outcome))
 
     def runs(self) -> list[Run]:
         """Return what ran, in the order in which it ended."""
-        submitted = dict(self._submitted)
-        where: dict[tuple[int, int], tuple[Any, ...]] = {run[:2]: run[2:] for run in self._runs}
+        submitted: dict[int, float] = dict(_groups(self._submitted, 2))
         found: dict[tuple[int, int], Run] = {}
-        for task, attempt, name, now, failure in self._ends:
-            told = where.get((task, attempt)) or _told_by_its_end(failure, now)
-            if (task, attempt) in found or told is None:
-                continue
-            worker, began, ended, peak = told
-            lane = worker if isinstance(worker, str) else f"process {worker}"
-            how = "done" if failure is None else failure.cause()
-            since = submitted.get(task)
-            found[task, attempt] = Run(task, name, attempt, lane, since, began, ended, how, peak / 1e9 or None)
-        return list(found.values())
+        for task, attempt, name, worker, began, ended, peak in _groups(self._runs, 7):
+            told = (worker, began, ended, peak / 1e9)
+            found[task, attempt] = _run(task, attempt, name, told, submitted, "done")
+        for task, attempt, name, now, failure in list(self._failures):
+            run = found.get((task, attempt))
+            if run is not None:
+                found[task, attempt] = run._replace(outcome=failure.cause())
+            elif (known := _told_by_its_end(failure, now)) is not None:
+                found[task, attempt] = _run(task, attempt, name, known, submitted, failure.cause())
+        return sorted(found.values(), key=lambda run: run.ended)
 
     def queue_time(self) -> float:
         """Return the seconds, summed over tasks, between being submitted and beginning."""
         return sum(run.began - run.submitted for run in self.runs() if run.submitted is not None and run.attempt == 1)
 
 
-def _told_by_its_end(outcome: Outcome | None, now: float) -> tuple[Any, ...] | None:
+def _groups(fields: list[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*[iter(fields.copy())] * size, strict=True)  # a copy, since more may be appended meanwhile
+
+
+def _run(task: int, attempt: int, name: str, told: _Told, submitted: dict[int, float], outcome: str) -> Run:
+    worker, began, ended, peak = told
+    lane = worker if isinstance(worker, str) else f"process {worker}"
+    return Run(task, name, attempt, lane, submitted.get(task), began, ended, outcome, peak or None)
+
+
+def _told_by_its_end(outcome: Outcome, now: float) -> _Told | None:
     """Return worker, beginning, end and memory of a task whose worker could not tell; ``None`` if it never began."""
     if not (isinstance(outcome, Failure) and isinstance(outcome.exception, TaskStopped)):
         return None
     report = outcome.exception.report
     if report.pid is None or report.run_time is None:
         return None
-    return report.pid, now - report.run_time, now, (report.peak_memory_gb or 0.0) * 1e9
+    return report.pid, now - report.run_time, now, report.peak_memory_gb or 0.0
