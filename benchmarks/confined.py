@@ -8,8 +8,9 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -33,10 +34,10 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run(command: Sequence[str], seconds: float, environment: Mapping[str, str]) -> Ended:
+def run(command: Sequence[str], seconds: float, environment: Mapping[str, str], enough: Callable[[str], bool]) -> Ended:
     """Run a command with a folder of its own for temporary files; return when nothing of it is left.
 
-    It may take ``seconds`` for each thing that it prints.
+    It may take ``seconds`` for each thing that it prints. Once that is ``enough``, it has a moment to end by itself.
     """
     adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="b", ignore_cleanup_errors=True) as folder:  # short: sockets lie there
@@ -44,7 +45,7 @@ def run(command: Sequence[str], seconds: float, environment: Mapping[str, str]) 
         with open(os.path.join(folder, "out"), "w+") as out, open(os.path.join(folder, "err"), "w+") as err:
             # Files rather than pipes: what a library leaves behind would hold a pipe open.
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=kept)
-            code = _wait(process, seconds, out.fileno())
+            code = _wait(process, seconds, Path(out.name), enough)
             _end_descendants()
             process.wait()
             out.seek(0)
@@ -52,13 +53,16 @@ def run(command: Sequence[str], seconds: float, environment: Mapping[str, str]) 
             return Ended(code, out.read(), err.read())
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float, out: int) -> int | None:
-    printed, since = 0, time.monotonic()
+def _wait(process: subprocess.Popen[bytes], seconds: float, out: Path, enough: Callable[[str], bool]) -> int | None:
+    printed, since = "", time.monotonic()
     while time.monotonic() - since < seconds:
+        was_enough = enough(printed)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(1.0)
-        if (size := os.fstat(out).st_size) > printed:
-            printed, since = size, time.monotonic()
+        if was_enough:
+            return 0
+        if (text := out.read_text()) != printed:
+            printed, since = text, time.monotonic()
     return None
 
 

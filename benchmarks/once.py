@@ -20,16 +20,19 @@ MARK = "measured: "
 
 
 class _Lent:
-    """Makes one pool, and lends it to one measurement after the other."""
+    """Makes one pool, lends it to one measurement after the other, and closes it once all have said what they have."""
 
-    def __init__(self, kind: type[peers.Peer]) -> None:
+    def __init__(self, kind: type[peers.Peer], *, to_several: bool) -> None:
         self._kind = kind
+        self._to_several = to_several
         self._peer: peers.Peer | None = None
         self.end: Callable[[], None] = lambda: None
 
     def __call__(self, n_workers: int, *, copies_driver: bool = True) -> peers.Peer:
         if self._peer is None:
-            self._peer = self._kind(measures.N_CPUS, copies_driver=False)
+            if self._to_several:
+                n_workers, copies_driver = measures.N_CPUS, False
+            self._peer = self._kind(n_workers, copies_driver=copies_driver)
             self.end, self._peer.close = self._peer.close, lambda: None  # type: ignore[method-assign]  # is called by each
         return self._peer
 
@@ -54,10 +57,10 @@ def main(contestant: str, *names: str) -> None:
         return
     library = peers.CONTESTANTS[contestant].library
     more = {"version": version(library)} if library else {}
-    lent = _Lent(kind)
+    lent: Any = _Lent(kind, to_several=len(names) > 1)  # is like the class
     for name in names:
         try:
-            _say(value=measures.load(name).run(lent if len(names) > 1 else kind), **more)  # type: ignore[arg-type]  # is like it
+            _say(value=measures.load(name).run(lent), **more)
         except peers.NotOffered as error:
             _say(why=str(error))
     lent.end()

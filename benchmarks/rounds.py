@@ -7,6 +7,7 @@ import os
 import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,12 +79,21 @@ def take(sitting: Sitting) -> Iterator[tuple[Cell, dict[str, Any]]]:
             yield left.pop(0), {"why": f"the environment {python.parents[1].name} could not be made"}
             continue
         names = [cell.measure for cell in left]
-        ended = run([str(python), "-m", "benchmarks.once", sitting.contestant, *names], _SECONDS, _environment(python))
-        for line in ended.output.splitlines():
-            if line.startswith(MARK):
-                yield left.pop(0), json.loads(line.removeprefix(MARK))
+        command = [str(python), "-m", "benchmarks.once", sitting.contestant, *names]
+        ended = run(command, _SECONDS, _environment(python), partial(_has_answers, len(names)))
+        for answer in _answers(ended.output):
+            yield left.pop(0), answer
         if left:
             yield left.pop(0), {"why": _why(ended)}
+
+
+def _answers(text: str) -> list[dict[str, Any]]:
+    lines = [line for line in text.splitlines() if line.startswith(MARK) and line.endswith("}")]
+    return [json.loads(line.removeprefix(MARK)) for line in lines]
+
+
+def _has_answers(count: int, text: str) -> bool:
+    return len(_answers(text)) == count
 
 
 def _why(ended: Ended) -> str:
