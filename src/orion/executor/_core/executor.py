@@ -426,8 +426,9 @@ class BaseExecutor(Iterating):
         self._tracker.settle(future, outcome)
 
     def _settle_all(self, ends: Sequence[tuple[Future[Any], Outcome]]) -> None:
-        """Take the ends of several tasks; at once, if none of them is watched or may be retried."""
-        if self._trace is None and all(future._attempt > future._options.retries for future, _ in ends):
+        """Take the ends of several tasks; at once, if none of them may be retried, or is to be traced as failed."""
+        untraced = self._trace is None or all(outcome.ok for _, outcome in ends)
+        if untraced and all(future._attempt > future._options.retries for future, _ in ends):
             self._tracker.settle_all(ends)
         else:
             for future, outcome in ends:
