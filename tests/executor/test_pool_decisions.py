@@ -234,3 +234,18 @@ class TestLimits:
         executor.pool.begin(future._id)
         executor.end(future._id, Value(1))
         assert executor.limits.next_check() is None
+
+
+def test_what_comes_later_keeps_its_order(executor: PaperExecutor) -> None:
+    """Ends that follow each other are taken in together, and none is taken in before what came before it."""
+    first, second, third = (executor.submit(abs, number) for number in range(3))
+    seen: list[tuple[bool, ...]] = []
+    later = Later()
+    later.settle(first, Value(0))
+    later.settle(second, Value(1))
+    later.append(lambda: seen.append(tuple(future.ready() for future in (first, second, third))))
+    later.settle(third, Value(2))
+    assert not first.ready()
+    later.carry_out()
+    assert seen == [(True, True, False)]
+    assert executor.wait([first, second, third]) == [0, 1, 2]

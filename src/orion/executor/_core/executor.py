@@ -9,7 +9,6 @@ import logging
 import os
 import threading
 import time
-import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -87,7 +86,7 @@ class BaseExecutor(Iterating):
             )
         self.n_workers = resolve_n_workers(n_workers)
         self._owner_pid = os.getpid()
-        self._key = uuid.uuid4().hex
+        self._key = os.urandom(16).hex()
         self._default_options = TaskOptions()
         self._numbers = itertools.count(1)
         self._when_collected: Callable[[], None] | None = None  # what an engine does if nobody closed it

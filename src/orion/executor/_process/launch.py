@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import subprocess
-import uuid
 
 from orion.executor._process import segments
 from orion.executor._process.command import command, reserve_standard_descriptors
@@ -66,7 +65,7 @@ class Template:
 
     def __init__(self, channels: Channels, setup: WorkerSetup, environ: dict[str, str]) -> None:
         self.has_forked = False
-        self._mark = uuid.uuid4().hex
+        self._mark = os.urandom(16).hex()
         settings = segments.write([setup.dumps()])
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pipes = (channels.task_read, channels.task_drain, channels.result_write)
