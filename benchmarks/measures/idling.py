@@ -15,7 +15,7 @@ from benchmarks.tasks import noop
 __all__ = ["cpu_ms", "measure_of", "wakeups"]
 
 _SETTLE_SECONDS = 0.5
-_SECONDS = 2.5
+_SECONDS = 1.5
 
 
 def measure_of(title: str, unit: str, quantity: str) -> Measure:
