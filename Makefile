@@ -10,7 +10,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
+.PHONY: help demo test test-engines test-pythons stress bench bench-page bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
 .PHONY: with-examples with-dev with-pools with-bench with-peers with-docs
 
 help: ## list the targets
@@ -42,6 +42,9 @@ stress: with-dev ## random tasks on the process engine: SECONDS=120 SEED=1
 
 bench: with-peers ## measure our engines beside the peers, and write docs/benchmarks.md: ARGS="--rounds 5"
 	.venvs/bench/bin/python -m benchmarks $(ARGS)
+
+bench-page: with-dev ## write docs/benchmarks.md from the values in benchmarks/results.jsonl
+	$(RUN) benchmarks --report
 
 bench-ray: with-dev ## measure what the Ray engine adds to Ray
 	$(RUN) benchmarks.ray_overhead $(ARGS)

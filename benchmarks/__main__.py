@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.page import TABLES, as_page
+from benchmarks.page import TABLES, as_page, with_our_engines
 from benchmarks.peers import CONTESTANTS
 from benchmarks.plots import write_plots
 from benchmarks.results import Results, circumstances
@@ -30,16 +30,20 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the values that are there")
     parser.add_argument("--seconds", type=float, help="begin no value after so long; --resume takes the rest")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="the page; plots beside it")
+    parser.add_argument("--report", action="store_true", help="measure nothing; write the page from what there is")
     settings = parser.parse_args()
-    results = _results(settings)
+    results = Results.read(settings.results) if settings.report else _results(settings)
     over = None if settings.seconds is None else time.monotonic() + settings.seconds
-    for sitting in _remaining(results, settings):
+    for sitting in [] if settings.report else _remaining(results, settings):
         if over is not None and time.monotonic() > over:
             sys.exit("not all is measured yet: go on with --resume")
         for cell, answer in take(sitting):
             results.add(cell, answer)
             print(*cell, answer.get("value", answer.get("why")), sep="  ", file=sys.stderr, flush=True)
     settings.page.write_text(as_page(results), encoding="utf-8")
+    engines = settings.page.with_name("engines.md")
+    if engines.exists():
+        engines.write_text(with_our_engines(results, engines.read_text(encoding="utf-8")), encoding="utf-8")
     write_plots(results, settings.page.with_suffix(""))
     print(settings.page)
 

@@ -10,7 +10,7 @@ from benchmarks.peers import CONTESTANTS, Contestant
 from benchmarks.report import circumstances_of, number
 from benchmarks.results import Results
 
-__all__ = ["TABLES", "as_page", "measured"]
+__all__ = ["TABLES", "as_page", "measured", "with_our_engines"]
 
 TABLES = {
     "Waiting": ("start", "round_trip", "any_of_10k", "replacement"),
@@ -19,8 +19,8 @@ TABLES = {
 }
 """The measurements, by the heading of their table."""
 
-# Its parts are included by the page on choosing an engine.
-_OURS_BEGIN, _OURS_END = "<!-- our engines -->", "<!-- end of our engines -->"
+_BEGIN, _END = "<!-- written by make bench -->\n", "<!-- end -->\n"
+"""Where the page on choosing an engine has the values of ours."""
 _OURS = ("start", "round_trip", "throughput", "tasks_10ms", "echo_32mb", "pending_memory", "idle_cpu", "replacement")
 
 _HEAD = """\
@@ -45,7 +45,7 @@ What the values mean:
 - *Grid search*: scikit-learn's `GridSearchCV` of 36 fits to digits, through joblib's backend of that name; each has to
   find the same scores as one fit after the other.
 
-Every value is the median of several rounds. In each, the contestants follow each other directly, in an order drawn
+Several rounds give the median of several values. In each, the contestants follow each other directly, in an order drawn
 anew. The values that leave a pool as it was are taken of one pool, the others of one each, and always in an interpreter
 of its own. Pools have as many workers as there are CPUs, or one where one is asked about, and the settings that their
 documentation recommends for many independent tasks; in Dask and Ray, a task that kills its worker is not run again. Of
@@ -58,13 +58,21 @@ of their own, since the one has our import path and the other needs older versio
 
 def as_page(results: Results) -> str:
     """Return the page, as Markdown."""
-    lines = [_HEAD.format(circumstances=circumstances_of(results)), "## Our engines", "", _OURS_BEGIN, ""]
-    lines += [*_table(results, _OURS, [name for name, it in CONTESTANTS.items() if it.is_ours]), "", _OURS_END, ""]
+    lines = [_HEAD.format(circumstances=circumstances_of(results))]
     for heading, names in TABLES.items():
         picture = f"benchmarks/{heading.split()[0].lower()}.svg"
         lines += [f"## {heading}", "", f"![{heading}: the table below as bars]({picture})", ""]
         lines += [*_table(results, names, list(CONTESTANTS)), ""]
     return "\n".join(lines)
+
+
+def with_our_engines(results: Results, page: str) -> str:
+    """Return the page on choosing an engine, with what was measured of ours."""
+    head, rest = page.split(_BEGIN)
+    ours = [name for name, it in CONTESTANTS.items() if it.is_ours]
+    title = "## What they cost, measured beside [other libraries](benchmarks.md)"
+    text = "\n".join(["", title, "", circumstances_of(results), "", *_table(results, _OURS, ours), ""])
+    return f"{head}{_BEGIN}{text}\n{_END}{rest.partition(_END)[2]}"
 
 
 def measured(results: Results, measure: str) -> Iterator[tuple[Contestant, float | None]]:

@@ -39,8 +39,9 @@ def as_json(figures: Sequence[Figure], results: Results) -> str:
 def circumstances_of(results: Results) -> str:
     """Return where, when and how often it was measured."""
     rounds, where = max((cell.round for cell in results.taken), default=0), results.where
+    taken = f"Medians of {rounds} rounds" if rounds > 1 else "Values of one round"
     return (
-        f"Medians of {rounds} rounds, {where['date']}, commit {where['commit']}; Python {where['python']}, "
+        f"{taken}, {where['date']}, commit {where['commit']}; Python {where['python']}, "
         f"{where['system']}, {where['cpus']} CPUs ({where['processor']}), {where['memory_gb']} GB of memory; "
         f"load {min(results.loads):.1f} to {max(results.loads):.1f}."
     )

@@ -86,6 +86,7 @@ def test_files_that_are_shown_can_be_read() -> None:
     assert all(yaml.safe_load(text) for _, text in blocks("yaml"))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", commands())
 def test_commands_run(page: str, tmp_path: Path) -> None:
     """As they stand, but with two trials each, and as if there were GPUs."""

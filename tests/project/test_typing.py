@@ -22,21 +22,23 @@ def check(found: set[tuple[str, int]]) -> None:
     assert found == wrong
 
 
+@pytest.mark.timeout(200)
 def test_mypy_finds_each_mistake_and_no_other() -> None:
     """Both programs at once, since mypy first reads all that they import."""
     pytest.importorskip("mypy")
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--no-error-summary"]
-    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=190, check=False)
     assert run.stderr == ""
     errors = [line for line in run.stdout.splitlines() if ": error:" in line]
     places = [re.match(r"(.+?):(\d+):", line) for line in errors]
     check({(place[1], int(place[2])) for place in places if place is not None})
 
 
+@pytest.mark.timeout(200)
 @pytest.mark.skipif(shutil.which("node") is None, reason="pyright needs node")
 def test_pyright_finds_each_mistake_and_no_other() -> None:
     pytest.importorskip("pyright")
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
-    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=110, check=False)
+    run = subprocess.run([*command, *PROGRAMS], cwd=HERE, capture_output=True, text=True, timeout=190, check=False)
     errors = json.loads(run.stdout)["generalDiagnostics"]
     check({(Path(error["file"]).name, error["range"]["start"]["line"] + 1) for error in errors})
