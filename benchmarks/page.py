@@ -71,7 +71,8 @@ def with_our_engines(results: Results, page: str) -> str:
     head, rest = page.split(_BEGIN)
     ours = [name for name, it in CONTESTANTS.items() if it.is_ours]
     title = "## What they cost, measured beside [other libraries](benchmarks.md)"
-    text = "\n".join(["", title, "", circumstances_of(results), "", *_table(results, _OURS, ours), ""])
+    below = ["```{toctree}", ":hidden:", "", "benchmarks", "```"]
+    text = "\n".join(["", title, "", circumstances_of(results), "", *_table(results, _OURS, ours), "", *below, ""])
     return f"{head}{_BEGIN}{text}\n{_END}{rest.partition(_END)[2]}"
 
 
