@@ -68,10 +68,19 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, out: Path, enough: C
 
 def _end_descendants() -> None:
     while left := psutil.Process().children(recursive=True):
-        for process in left:
+        ended = [process for process in left if not _is_tracker(process)]
+        if not ended:  # these remove semaphores and shared memory of the others, and then end by themselves
+            _, ended = psutil.wait_procs(left, timeout=5)
+        for process in ended:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(left, timeout=10)
+        psutil.wait_procs(ended, timeout=10)
         with contextlib.suppress(ChildProcessError):  # those that were adopted
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "resource_tracker" in " ".join(process.cmdline())
+    return False
