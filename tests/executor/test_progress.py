@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import pty
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from orion.executor import create_executor
 from orion.executor._core.progress import Lines
+from tests.notebooks import run_notebook
 
 PROGRAM = """
 from orion.executor import create_executor
@@ -62,20 +62,7 @@ def test_without_rich_there_are_lines(tmp_path: Path) -> None:
 def test_in_a_notebook_there_is_a_widget(tmp_path: Path) -> None:
     pytest.importorskip("nbclient")
     pytest.importorskip("ipywidgets")
-    path = tmp_path / "notebook.ipynb"
-    source = {
-        "cell_type": "code",
-        "id": "one",
-        "source": PROGRAM,
-        "metadata": {},
-        "outputs": [],
-        "execution_count": None,
-    }
-    path.write_text(json.dumps({"cells": [source], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    command = [sys.executable, "-m", "jupyter", "execute", "--inplace", str(path)]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
-    assert run.returncode == 0, run.stderr
-    notebook = json.loads(path.read_text())
+    notebook = run_notebook([PROGRAM], tmp_path)
     outputs = notebook["cells"][0]["outputs"]
     assert any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in outputs)
     state = notebook["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"].values()

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from orion.experiment import optimize
 from orion.experiment.recording.trials import Trials
 from orion.experiment.recording.verdicts import Completed
 from orion.experiment.sampling.samplers import Samplers
@@ -66,5 +67,17 @@ def test_a_trial_costs_about_as_much_as_optunas_and_no_more_later_on(sampler: st
     ours(30)
     assert per_trial(ours) <= first
     database.close()
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.mark.parametrize("engine", ["single", "process"])
+def test_optimize_executes_what_optunas_own_does(engine: str, tmp_path: Path) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/both.db")
+    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler(seed=1))
+    study.optimize(objective, n_trials=2)
+    optimize(study, objective, n_trials=2, executor=engine)  # its threads have connections of their own
+    theirs = per_trial(lambda count: study.optimize(objective, n_trials=count))
+    assert per_trial(lambda count: optimize(study, objective, n_trials=count, executor=engine)) <= theirs + 1
     storage.remove_session()
     storage.engine.dispose()

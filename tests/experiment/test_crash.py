@@ -34,7 +34,6 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
     assert any(trial["attempt"] > 1 for trial in found["crash"])
 
 
-@pytest.mark.engines
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "kind",
@@ -42,7 +41,10 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
         "sqlite",
         pytest.param(
             "postgresql",
-            marks=pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed"),
+            marks=[
+                pytest.mark.engines,
+                pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed"),
+            ],
         ),
     ],
 )

@@ -39,17 +39,11 @@ def check(start: Start, folder: Path, storage: str, drivers: int, trials: int) -
 
 @pytest.mark.timeout(400)
 def test_two_on_one_sqlite_file(start: Start, tmp_path: Path) -> None:
-    check(start, tmp_path, str(tmp_path / "e.db"), 2, 60)
+    check(start, tmp_path, str(tmp_path / "e.db"), 2, 200)
 
 
 def test_two_on_one_journal(start: Start, tmp_path: Path) -> None:
     check(start, tmp_path, str(tmp_path / "e.journal"), 2, 20)
-
-
-@pytest.mark.engines
-@pytest.mark.timeout(600)
-def test_two_on_one_sqlite_file_with_many_trials(start: Start, tmp_path: Path) -> None:
-    check(start, tmp_path, str(tmp_path / "e.db"), 2, 200)
 
 
 @pytest.fixture

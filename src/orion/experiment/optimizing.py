@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import optuna
+from optuna.study._tell import _tell_with_warning
 from optuna.study.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -178,10 +179,10 @@ class _Optimization:
             if isinstance(end, AsyncResult):
                 self._tell(trial, end.value)
             elif isinstance(end.exception, optuna.TrialPruned | TrialPruned):
-                self._study.tell(trial, state=TrialState.PRUNED)
+                _tell_with_warning(self._study, trial, state=TrialState.PRUNED)
                 _logger.info(f"Trial {trial.number} pruned. {end.exception}")
             else:
-                self._study.tell(trial, state=TrialState.FAIL)
+                _tell_with_warning(self._study, trial, state=TrialState.FAIL)
                 _logger.warning(f"Trial {trial.number} failed: {end.exception!r}\n{end.traceback}")
                 if not self._is_caught(end.exception) and self._problem is None:
                     self._problem = end.exception
@@ -192,9 +193,10 @@ class _Optimization:
             self._bar.update()
 
     def _tell(self, trial: Trial, value: Any) -> None:
-        told = self._study.tell(trial, value)
-        if told.state is TrialState.COMPLETE:
-            self._study._log_completed_trial(told.values, trial.number, told.params)
+        # What study.tell does, without reading the trial once more, which costs as much as to write it.
+        state, values, _ = _tell_with_warning(self._study, trial, value)
+        if state is TrialState.COMPLETE and values is not None:
+            self._study._log_completed_trial(values, trial.number, trial.params)
 
     def _is_caught(self, error: BaseException) -> bool:
         if isinstance(error, RemoteException):  # stands for one that cannot travel, and names its type

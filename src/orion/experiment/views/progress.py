@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, Literal, TextIO
 
 from orion.experiment.recording.result import Direction, ExperimentResult, TrialRecord, rank
@@ -126,7 +127,8 @@ def make_reporter(shown: bool | Literal["json"], stream: TextIO | None = None) -
     shown
         Whether to show it; ``"json"``: as events for other programs.
     stream
-        Where; by default standard error, and standard output for events. A terminal and a notebook get a bar.
+        Where; by default standard error, and standard output for events. A terminal gets a bar, and so does a notebook
+        if ipywidgets is installed.
     """
     if not shown:
         return Reporter()
@@ -136,7 +138,7 @@ def make_reporter(shown: bool | Literal["json"], stream: TextIO | None = None) -
         return JSONReporter(sys.stdout if stream is None else stream)
     notebook = stream is None and _in_notebook()
     stream = sys.stderr if stream is None else stream
-    if notebook or stream.isatty():
+    if (notebook and find_spec("ipywidgets") is not None) or stream.isatty():
         from orion.experiment.views.progress_bar import BarReporter
 
         return BarReporter(None if notebook else stream)

@@ -81,6 +81,7 @@ class BarReporter(Reporter):
 
     def close(self) -> None:
         """Leave the bar as it is."""
+        self._bar.refresh()  # which stopping leaves out in a notebook
         self._bar.stop()
 
     def _print(self, line: str) -> None:
