@@ -35,12 +35,12 @@ def objective(x: float, k: str) -> dict[str, object]:
     return {"objective": x * x, "k": k}
 
 
-def run(storage: str, folder: str) -> None:
+def run(storage: str, folder: str, engine: str) -> None:
     experiment = Experiment("crash", SPACE, storage, seed=1, sampler="random")
-    experiment.run(objective, MAX_TRIALS, "process", 2, progress=False, folder=folder)
+    experiment.run(objective, MAX_TRIALS, engine, 2, progress=False, folder=folder)
 
 
-def live(storage: str, folder: str, statements: int, delay: float) -> None:
+def live(storage: str, folder: str, engine: str, statements: int, delay: float) -> None:
     """Run the experiment; ``delay`` seconds after that many statements or commits, kill this process."""
     left = statements
 
@@ -56,7 +56,7 @@ def live(storage: str, folder: str, statements: int, delay: float) -> None:
     event.listen(Engine, "before_cursor_execute", count)
     event.listen(Engine, "commit", count)
     try:
-        run(storage, folder)
+        run(storage, folder, engine)
     except StorageError as error:  # it began just when the server was killed
         print(error, file=sys.stderr)
         os._exit(UNREACHABLE)
@@ -69,9 +69,10 @@ def crash(storage: str, folder: str, generator: random.Random, server: Postgres 
         lives += 1
         statements = generator.randint(1, 160) if kills < KILLS else -1
         delay = generator.choice([0.0, generator.uniform(0, 0.05)])
+        engine = "process" if lives % 4 == 0 else "single"  # which starts at once, so there is time for many lives
         child = os.fork()
         if child == 0:
-            live(storage, folder, statements, delay)
+            live(storage, folder, engine, statements, delay)
             os._exit(0)
         if server is not None and lives % 8 == 0:
             time.sleep(generator.uniform(0, 1))

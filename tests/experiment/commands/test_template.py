@@ -143,6 +143,7 @@ def test_a_configuration_file_that_cannot_be_read(name: str, text: str, tmp_path
         Command([TRUE, str(tmp_path / name)])
 
 
-def test_a_wrong_prior_is_pointed_at() -> None:
-    with pytest.raises(SpaceError, match="parameter 'x'"):
-        SearchSpace.build(Command([TRUE, "--x~unifrom(0, 1)"]).space)
+@pytest.mark.parametrize("prior", ["unifrom(0, 1)", "uniform(0, 1", "uniform(0, 1) + 1", "uniform(0,"])
+def test_a_wrong_prior_is_pointed_at(prior: str) -> None:
+    with pytest.raises(SpaceError, match=r"parameter 'x'[\s\S]*\^"):
+        SearchSpace.build(Command([TRUE, f"--x~{prior}"]).space)

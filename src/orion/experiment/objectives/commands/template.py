@@ -11,9 +11,10 @@ from orion.experiment.errors import ObjectiveError
 
 __all__ = ["Argument", "fill", "parse_arguments", "places", "written"]
 
-# A name, with the dashes of an option or without, perhaps "=", and a prior: --lr~loguniform(1e-5, 1)
+# A name, with the dashes of an option or without, perhaps "=", and a prior: --lr~loguniform(1e-5, 1). Whether that is
+# well-formed is for those to say who read priors.
 _WITH_PRIOR = re.compile(
-    r"(?P<flag>(?P<dashes>-{0,2})(?P<name>\w[\w.-]*))(?P<equals>=?)~(?P<prior>\w+\s*\(.*\))\s*", re.DOTALL
+    r"(?P<flag>(?P<dashes>-{0,2})(?P<name>\w[\w.-]*))(?P<equals>=?)~(?P<prior>\w+\s*\(.*)", re.DOTALL
 )
 _PLACE = re.compile(r"\{([A-Za-z_][\w.-]*)\}")
 
@@ -55,7 +56,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[list[Argument], dict[str,
         name = match["name"]
         if name in priors:
             raise ObjectiveError(f"parameter {name!r} is in the command twice; write {{{name}}} in the second place")
-        priors[name] = match["prior"]
+        priors[name] = match["prior"].rstrip()
         if match["equals"]:
             found.append(Argument(f"{match['flag']}={{{name}}}"))
         else:
