@@ -17,9 +17,19 @@ from typing import Any
 import pytest
 
 from orion.executor.base import AsyncException, Future
-from orion.executor.errors import EngineLost, EngineNotInstalled, ExecutorClosed, ExecutorError, TaskTimeout, WorkerLost
+from orion.executor.errors import (
+    EngineLost,
+    EngineNotInstalled,
+    ExecutorClosed,
+    ExecutorError,
+    OutOfMemory,
+    Preempted,
+    TaskTimeout,
+    WorkerLost,
+)
 from orion.executor.slurm_backend import Slurm
 from orion.executor.testing import tasks
+from tests.services.slurm_files import can_limit_memory
 
 PATIENCE = 100.0
 
@@ -61,6 +71,9 @@ def describe(number: int) -> str:
     print(f"the {number}th line")
     print("what it said last", flush=True)
     os._exit(number)
+
+
+HUNGRY = "exec tail /dev/zero"  # in search of the end of a line
 
 
 class TestLostJobs:
@@ -118,6 +131,35 @@ class TestLostJobs:
             with pytest.raises(TaskTimeout, match="TIMEOUT") as raised:
                 future.get(2 * PATIENCE)
             assert "DUE TO TIME LIMIT" in raised.value.report.last_output
+
+    def test_a_job_that_gives_way_to_others_is_told_apart_and_can_be_retried(self, tmp_path: Path) -> None:
+        with start(tmp_path, partition="spare") as executor:
+            future, _ = running_job(executor, tmp_path)
+            again = executor.options(retries=1, retry_on=Preempted)
+            started, release = tmp_path / "again", tmp_path / "release"
+            retried = again.submit(tasks.touch_and_wait, started, release, "done")
+            tasks.wait_for_file(started, PATIENCE)
+            slurm("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+            with pytest.raises(Preempted, match="PREEMPTED") as raised:
+                future.get(PATIENCE)
+            assert "trial 7" in str(raised.value)
+            release.touch()
+            assert retried.get(PATIENCE) == "done"
+            assert retried.attempt == 2
+
+    @pytest.mark.skipif(not can_limit_memory(), reason="no control groups here by which Slurm could limit memory")
+    def test_a_job_that_uses_more_memory_than_it_has_is_told_apart(self, tmp_path: Path) -> None:
+        with start(tmp_path, partition="small") as executor:
+            future = executor.options(name="trial 7").submit(tasks.use_memory, 0.5, tmp_path / "started")
+            with pytest.raises(OutOfMemory, match="task 'trial 7' used more memory than Slurm gave its job"):
+                future.get(PATIENCE)
+
+    @pytest.mark.skipif(not can_limit_memory(), reason="no control groups here by which Slurm could limit memory")
+    def test_a_job_whose_every_process_runs_out_of_memory_is_told_apart(self, tmp_path: Path) -> None:
+        """Nobody is left in it to say so, but Slurm does."""
+        hungry = start(tmp_path, partition="small", python=["/bin/sh", "-c", HUNGRY])
+        with hungry as executor, pytest.raises(OutOfMemory, match="OUT_OF_MEMORY"):
+            executor.submit(tasks.identity, 1).get(PATIENCE)
 
     def test_the_last_lines_of_the_log_stand_in_the_error(self, tmp_path: Path) -> None:
         with start(tmp_path) as executor:
@@ -231,6 +273,7 @@ import sys, time
 from pathlib import Path
 from orion.executor.slurm_backend import Slurm
 from orion.executor.testing import tasks
+from tests.services.slurm_files import can_limit_memory
 
 folder = Path(sys.argv[1])
 executor = Slurm(2, folder=folder / "slurm", poll_interval=0.05, lookup_interval=0.5, file_lag=0.5)

@@ -1,12 +1,13 @@
 """A Slurm cluster of three nodes on this machine, with accounting, for tests and for trying things out.
 
-    eval "$(python tests/services/slurm.py start FOLDER)"
+    eval "$(python -m tests.services.slurm start FOLDER)"
     sbatch --wrap 'hostname'; squeue
-    python tests/services/slurm.py stop FOLDER
+    python -m tests.services.slurm stop FOLDER
 
-``start`` installs what is missing (Debian packages, which needs root), starts munged, MariaDB, slurmdbd, slurmctld
-and three slurmd, all of them as the calling user, on free ports of the loopback interface, and prints the environment
-to export. All their files are in FOLDER, which ``start`` makes and ``stop`` removes.
+Besides the default partition it has ``small``, whose jobs have 100 MB, ``spare``, and ``urgent``, whose jobs take the
+place of those of ``spare``. ``start`` installs what is missing (Debian packages, which needs root), starts munged,
+MariaDB, slurmdbd, slurmctld and three slurmd, all of them as the calling user, on free ports of the loopback interface,
+and prints the environment to export. All their files are in FOLDER, which ``start`` makes and ``stop`` removes.
 """
 
 from __future__ import annotations
@@ -25,94 +26,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-NODES = 3
-PACKAGES = ("slurm-wlm", "slurmdbd", "munge", "mariadb-server")
-DAEMONS = ("munged", "mariadbd", "mariadb", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sacctmgr")
+from tests.services.debian import NotInstalled, Software, find, install
+from tests.services.slurm_files import CONTROL_GROUPS, NODES, Ports, write_files
+
+__all__ = ["SOFTWARE", "ServiceError", "environment", "start", "stop"]
+
+SOFTWARE = Software(
+    "Slurm",
+    ("munged", "mariadbd", "mariadb", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sacctmgr"),
+    ("slurm-wlm", "slurmdbd", "munge", "mariadb-server"),
+)
 PATIENCE = 60.0
 """Seconds that a daemon may take to start or to end."""
-
-SLURM_CONF = """\
-ClusterName=ci
-SlurmctldHost=localhost(127.0.0.1)
-SlurmctldPort={ctld}
-SlurmUser={user}
-SlurmdUser={user}
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket,cred_expire=5
-CredType=cred/munge
-CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
-SlurmctldPidFile={folder}/pid/slurmctld
-SlurmdPidFile={folder}/pid/slurmd.%n
-SlurmctldLogFile={folder}/log/slurmctld
-SlurmdLogFile={folder}/log/slurmd.%n
-SlurmctldDebug=info
-SlurmdDebug=error
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool/%n
-MailProg=/bin/true
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-MpiDefault=none
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
-AccountingStoragePort={dbd}
-AccountingStoragePass={folder}/munge/socket
-GresTypes=gpu
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SchedulerType=sched/backfill
-SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1,sched_min_interval=0
-ReturnToService=2
-EnforcePartLimits=ALL
-SlurmctldTimeout=10
-SlurmdTimeout=10
-MessageTimeout=10
-KillWait=2
-MinJobAge=300
-MaxArraySize=100001
-MaxJobCount=100000
-SlurmdParameters=config_overrides
-DefMemPerCPU=100
-NodeName=n[1-{nodes}] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{nodes_ports}] CPUs={cpus} RealMemory=200000 \
-Gres=gpu:2 State=UNKNOWN
-PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-"""
-
-GRES_CONF = "Name=gpu Count=2 File=/dev/null,/dev/zero\n"
-
-SLURMDBD_CONF = """\
-AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
-DbdHost=localhost
-DbdAddr=127.0.0.1
-DbdPort={dbd}
-SlurmUser={user}
-StorageType=accounting_storage/mysql
-StorageHost=127.0.0.1
-StoragePort={sql}
-StorageUser=slurm
-StoragePass={password}
-StorageLoc=slurm_acct
-LogFile={folder}/log/slurmdbd
-PidFile={folder}/pid/slurmdbd
-CommunicationParameters=NoInAddrAny
-"""
 
 
 class ServiceError(Exception):
     """Raised when a daemon does not start or does not end."""
-
-
-def install() -> None:
-    """Install the packages whose programs are missing."""
-    if all(map(_which, DAEMONS)):
-        return
-    if os.geteuid() != 0:
-        raise ServiceError(f"these packages are missing, and only root can install them: {' '.join(PACKAGES)}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
-        _run("apt-get", *command, env=environment)
 
 
 def start(folder: Path, cpus: int) -> None:
@@ -131,17 +60,12 @@ def start(folder: Path, cpus: int) -> None:
 
 
 def _start_all(folder: Path, cpus: int) -> None:
-    ctld, dbd, sql, *nodes = _free_ports(3 + NODES)
+    ports = Ports(*_free_ports(3 + NODES))
     password = secrets.token_hex()
-    names = {"folder": folder, "user": getpass.getuser(), "ctld": ctld, "dbd": dbd, "sql": sql, "password": password}
-    shape = {"nodes": NODES, "nodes_ports": ",".join(map(str, nodes)), "cpus": cpus}
-    (folder / "slurm.conf").write_text(SLURM_CONF.format(**names, **shape))
-    (folder / "gres.conf").write_text(GRES_CONF)
-    (folder / "slurmdbd.conf").touch(0o600)
-    (folder / "slurmdbd.conf").write_text(SLURMDBD_CONF.format(**names))
+    write_files(folder, ports, password, cpus)
     os.environ.update(environment(folder))
     _start_munge(folder)
-    _start_database(folder, sql, password)
+    _start_database(folder, ports.sql, password)
     _run("slurmdbd")
     _await("slurmdbd", lambda: _succeeds("sacctmgr", "-n", "show", "cluster"))
     _run("sacctmgr", "-i", "add", "cluster", "ci")
@@ -196,7 +120,16 @@ def stop(folder: Path) -> None:
     for pid in _using(folder):  # what watches over jobs that did not end
         _kill(pid, signal.SIGKILL)
     _await("the last processes to end", lambda: not _using(folder))
+    for node in range(1, NODES + 1):
+        _remove_control_groups(f"slurm_n{node}")
     shutil.rmtree(folder)
+
+
+def _remove_control_groups(node: str) -> None:
+    """Remove those of a node that are empty, unless another cluster has a node of that name."""
+    for group in sorted((CONTROL_GROUPS / "memory").glob(f"{node}/**/"), reverse=True):
+        with contextlib.suppress(OSError):
+            group.rmdir()
 
 
 def _end(pid_file: Path) -> None:
@@ -256,22 +189,17 @@ def _await(what: str, condition: Callable[[], bool], patience: float = PATIENCE)
         time.sleep(0.05)
 
 
-def _which(program: str) -> str | None:
-    # Debian has daemons in folders that are not on an ordinary user's PATH.
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
-
-
 def _found(program: str) -> str:
-    path = _which(program)
+    path = find(program)
     if path is None:
         raise ServiceError(f"there is no {program} here, though its package is installed")
     return path
 
 
-def _run(program: str, *arguments: str, env: dict[str, str] | None = None) -> None:
+def _run(program: str, *arguments: str) -> None:
     done = subprocess.run(
-        [_found(program), *arguments], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False,
+        [_found(program), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise ServiceError(f"{program} failed: {done.stdout.strip()[-1000:]}")
@@ -309,12 +237,13 @@ def main() -> None:
         if arguments.action == "stop":
             stop(folder)
             return
-        install()
+        install(SOFTWARE)
         if not _resolvable():  # slurmctld wants to resolve this host's name
             script = 'hostname localhost && exec "$@"'
-            os.execvp("unshare", ["unshare", "-u", "sh", "-c", script, "sh", sys.executable, *sys.argv])  # noqa: S606
+            command = [sys.executable, "-m", "tests.services.slurm", *sys.argv[1:]]
+            os.execvp("unshare", ["unshare", "-u", "sh", "-c", script, "sh", *command])  # noqa: S606
         start(folder, arguments.cpus)
-    except ServiceError as error:
+    except (NotInstalled, ServiceError) as error:
         sys.exit(f"slurm: {error}")
     for name, value in environment(folder).items():
         print(f"export {name}={value}")

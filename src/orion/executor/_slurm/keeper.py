@@ -19,6 +19,7 @@ from orion.executor._process.memory import exceeds
 from orion.executor._process.offspring import Ended, Offspring
 from orion.executor._slurm import records
 from orion.executor._slurm.folder import Folder, tail
+from orion.executor._slurm.out_of_memory import count_kills
 from orion.executor.errors import OutOfMemory, TaskReport, TaskStopped, TaskTimeout, WorkerLost
 
 __all__ = ["Keeper", "Limits"]
@@ -45,7 +46,7 @@ class Keeper:
     """Runs ``call`` in a child. For one thread.
 
     The call writes the result of ``run``, calls the function that it is given once that is done, and returns an exit
-    status.     If the call ends without a result, the keeper writes one that says how it ended.
+    status. If the call ends without a result, the keeper writes one that says how it ended.
     """
 
     def __init__(self, folder: Folder, run: str, limits: Limits, call: Callable[[Callable[[], None]], int]) -> None:
@@ -64,7 +65,7 @@ class Keeper:
         """Run the call to its end; return the exit status for the job."""
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        keeper, started = os.getpid(), time.monotonic()
+        keeper, started, n_kills = os.getpid(), time.monotonic(), count_kills()
         self._pid = os.fork()
         if not self._pid:
             self._become_child(keeper)
@@ -75,6 +76,8 @@ class Keeper:
             return status if status in (0, 1) else 0
         if self._why is None and signal.sigtimedwait({signal.SIGTERM}, _SIGTERM_LAG_SECONDS) is not None:
             self._why = "asked"  # Slurm asks every process of a job, and the child's end was seen first
+        if self._why is None and status == -signal.SIGKILL and count_kills() > n_kills:
+            self._why = "memory"
         report = self._report(ended, time.monotonic() - started)
         with contextlib.suppress(OSError):  # the folder is gone when the executor has been closed
             if self._why == "asked":
@@ -143,8 +146,11 @@ class Keeper:
         task = f"task {self._limits.name!r}"
         if self._why == "timeout":
             return TaskTimeout.after(task, self._limits.timeout, report=report)
-        if self._why == "memory":
+        if self._why == "memory" and self._limits.memory_gb is not None:
             return OutOfMemory.beyond(task, self._limits.memory_gb, report=report)
+        if self._why == "memory":
+            message = f"{task} used more memory than Slurm gave its job and was killed"
+            return OutOfMemory(f"{message}. A larger options(memory_gb=…) gives it more", report=report)
         if status < 0:
             return WorkerLost.died(task, signal=-status, report=report)
         return WorkerLost.died(task, exitcode=status, report=report)

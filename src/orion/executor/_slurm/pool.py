@@ -153,9 +153,9 @@ class Pool:
                     self.changed.wait(self.intervals.poll)
             time.sleep(_GATHER_SECONDS)
             try:
+                self._collect()  # results are files, and come without a controller too
                 self._send()
                 self._cancel()
-                self._collect()
                 if time.monotonic() >= self.next_lookup:
                     self._lookup.look_up()
                 self._trouble = None
