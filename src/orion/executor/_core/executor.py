@@ -239,9 +239,16 @@ class BaseExecutor(Iterating):
         *paths
             Where to: ``.json`` is the Trace Event Format, which https://ui.perfetto.dev shows; ``.html`` and ``.png``
             are pictures, the second by matplotlib.
+
+        Raises
+        ------
+        OptionNotSupported
+            If this engine does not know when and where a task ran, with the reason.
         """
         from orion.executor._trace.trace import Trace
 
+        if "tracing" in self.limitations:
+            raise OptionNotSupported(f"{type(self).__name__} cannot honour trace(…): {self.limitations['tracing']}")
         return Trace(self, paths)
 
     def counters(self) -> Counters:

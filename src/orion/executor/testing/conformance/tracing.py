@@ -106,6 +106,7 @@ class TracingTests(Conformance):
 
     def test_where_a_trace_cannot_be_written_is_told_at_once(self, tmp_path: Path) -> None:
         executor = self.start()
+        self.needs(executor, "tracing")
         with pytest.raises(ValueError, match=r"\.json, \.html, \.png"):
             executor.trace("run.txt")
         with pytest.raises(FileNotFoundError, match="no such folder"):
