@@ -38,6 +38,7 @@ def run(call: bytes, ticket: tuple[Any, ...], n_workers: int) -> bytes:
         return failed(error)
     try:
         is_done.wait()
+        seat.drain()  # the pool may end this worker as soon as the call has returned
     except BaseException:  # the worker is being interrupted
         seat.stop(future)
         raise

@@ -72,6 +72,14 @@ class Seat:
         """Stop a call that was begun here; return whether it had not ended yet."""
         return future.cancel()
 
+    def drain(self) -> None:
+        """Wait for what calls have submitted and do not wait for themselves."""
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            while pending := pool._tracker.unfinished():
+                pool._wait_all(pending)
+
     def close(self) -> None:
         """End all processes, and the calls that they run."""
         with self._lock:
