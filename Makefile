@@ -10,7 +10,7 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines test-pythons stress bench bench-page bench-pool bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
+.PHONY: help demo test test-engines test-pythons stress bench bench-page bench-pool bench-dask bench-ray bench-experiment lint format typecheck check guarantees docs pins clean
 .PHONY: with-examples with-dev with-pools with-bench with-peers with-docs
 
 help: ## list the targets
@@ -26,7 +26,8 @@ test: with-dev ## run the tests; ARGS="tests/executor -k cancel" runs some
 	$(RUN) pytest -n 3 --dist loadgroup $(ARGS)
 
 test-engines: with-pools ## run the tests that need servers or clusters on this machine, or take long
-	$(RUN) pytest -n 6 --dist loadgroup -m engines $(ARGS)
+	$(RUN) tests.services.debian $(SERVICES)
+	$(RUN) pytest -n 4 --dist loadgroup -m engines $(ARGS)
 
 test-pythons: with-dev ## run the core's tests on other Pythons: PYTHONS="3.10 3.12 3.13"
 	@for version in $(PYTHONS); do \
@@ -45,6 +46,9 @@ bench: with-peers ## measure our engines beside the peers, and write docs/benchm
 
 bench-page: with-dev ## write docs/benchmarks.md from the values in benchmarks/results.jsonl
 	$(RUN) benchmarks --report
+
+bench-dask: with-dev ## measure what the Dask engine adds to Dask
+	$(RUN) benchmarks.dask_overhead $(ARGS)
 
 bench-ray: with-dev ## measure what the Ray engine adds to Ray
 	$(RUN) benchmarks.ray_overhead $(ARGS)
