@@ -1,15 +1,23 @@
-"""What every test is held to: it leaves nothing behind."""
+"""What every test is held to: it leaves nothing behind. How they are spread."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.leftovers import Standing, left_since
+from tests.leftovers import Standing, left_since, mark_semaphores
+from tests.scheduling import ByService
 
 PATIENCE = 10.0
 """Seconds that what is just ending may take to end."""
+
+mark_semaphores()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByService | None:
+    return ByService(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True)

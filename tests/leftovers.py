@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import threading
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Standing", "left_since"]
+__all__ = ["Standing", "left_since", "mark_semaphores"]
 
 _SHARED_MEMORY = Path("/dev/shm")
 # Of loky, which some tests run beside ours in a process of its own; it tidies up when that ends.
 _OF_PEERS = ("sem.loky-", "joblib_memmapping_folder_")
+_SEMAPHORES = "sem.mp-"
 _POLL_SECONDS = 0.005
 
 
@@ -54,6 +56,18 @@ class Standing:
             for key in now.keys() - then.keys()
             if apart_from is None or not apart_from(key, now[key])
         ]
+
+
+def mark_semaphores() -> None:
+    """Have the semaphores of :mod:`multiprocessing` that this process and its children make be called after it.
+
+    Those of others come and go, and those of a worker that was killed stay until its parent has ended.
+    """
+    multiprocessing.current_process()._config["semprefix"] = _own_prefix()  # type: ignore[attr-defined]  # private
+
+
+def _own_prefix() -> str:
+    return f"/{_SEMAPHORES.removeprefix('sem.')}{os.getpid()}"
 
 
 def left_since(before: Standing, patience: float, apart_from: Callable[[object, str], bool] | None = None) -> list[str]:
@@ -106,7 +120,12 @@ def _descriptors() -> dict[object, str]:
 def _shared_memory() -> dict[object, str]:
     if not _SHARED_MEMORY.is_dir():
         return {}
-    names = [name for name in os.listdir(_SHARED_MEMORY) if not name.startswith(_OF_PEERS)]
+    own = f"sem.{_own_prefix()[1:]}-"
+    names = [
+        name
+        for name in os.listdir(_SHARED_MEMORY)
+        if not name.startswith(_OF_PEERS) and (name.startswith(own) or not name.startswith(_SEMAPHORES))
+    ]
     return {name: f"{_SHARED_MEMORY / name}" for name in names}
 
 

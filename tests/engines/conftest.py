@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from tests.engines.ray_here import asking_for
 from tests.engines.ray_nodes import environment_from, manage, short_folder
 from tests.services import slurm
+
+ROOT = Path(__file__).parents[2]
 
 # An idle Dask process looks after itself fifty times a second, and many are kept here: that slows down the tests.
 for setting, value in {
@@ -29,14 +33,16 @@ def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if "SLURM_CONF" in os.environ:
         yield
         return
+    if not slurm.SOFTWARE.is_installed():
+        pytest.skip(slurm.SOFTWARE.advice())
     common = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         common = common.parent
     users, folder = common / "slurm-users", common / "slurm"
     with _locked(users) as count:
         if count == 0:
-            slurm.install()
-            slurm.start(folder, cpus=16)
+            command = [sys.executable, "-m", "tests.services.slurm", "start", folder, "--cpus", "16"]
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         users.write_text(str(count + 1))
     os.environ.update(slurm.environment(folder))
     yield

@@ -22,19 +22,16 @@ from orion.executor.testing.conformance.cancel import CancelTests
 from orion.executor.testing.conformance.exceptions import ExceptionTests
 from orion.executor.testing.conformance.nested import NestedWorkTests
 from orion.executor.testing.conformance.outcome import OutcomeTests
-from tests.leftovers import Standing, left_since
+from tests.services.dask_tls import SOFTWARE
+from tests.services.debian import needs
 
-SERVICE = Path(__file__).parents[1] / "services" / "dask_tls.py"
+pytestmark = [pytest.mark.timeout(300), needs(SOFTWARE)]
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    """Hold tests to what all are held to, but for the semaphores that come and go with the service's workers."""
-    before = Standing.now()
-    yield
-    left = [what for what in left_since(before, 10.0) if "/sem.mp-" not in what]
-    if left:
-        pytest.fail("left behind by this test:\n  " + "\n  ".join(left), pytrace=False)
+def service(action: str, folder: Path, *arguments: str) -> None:
+    """Start or stop a scheduler and workers."""
+    command = [sys.executable, "-m", "tests.services.dask_tls", action, folder, *arguments]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=110)
 
 
 def tls(folder: Path) -> Security:
@@ -50,17 +47,17 @@ def address_of(folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the folder of a service with four workers."""
     folder = tmp_path_factory.mktemp("dask") / "service"
-    subprocess.run([sys.executable, SERVICE, "start", folder, "4"], check=True, timeout=110)
+    service("start", folder, "4")
     yield folder
-    subprocess.run([sys.executable, SERVICE, "stop", folder], check=True, timeout=60)
+    service("stop", folder)
 
 
 @pytest.fixture(scope="session")
-def client(service: Path) -> Iterator[Client]:
-    with Client(address_of(service), security=tls(service), set_as_default=False) as client:
+def client(served: Path) -> Iterator[Client]:
+    with Client(address_of(served), security=tls(served), set_as_default=False) as client:
         # What Dask's client keeps open once it was needed is there before the first test.
         with Dask(1, client=client) as executor:
             assert executor.submit(tasks.identity, bytes(50_000_000)).get() == bytes(50_000_000)
@@ -69,12 +66,17 @@ def client(service: Path) -> Iterator[Client]:
 
 @pytest.mark.engines
 class TestDask(ExecutorConformance):
+    engine_name = "dask"
+
     @pytest.fixture(autouse=True)
     def connect(self, client: Client) -> None:
         self._client = client
 
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Dask(n_workers, client=self._client)
+
+    def make_gpu_executor(self, n_workers: int, gpus: int) -> BaseExecutor:
+        return Dask(n_workers, gpus=gpus)
 
 
 class TestDaskInShort(OutcomeTests, ExceptionTests, CancelTests, NestedWorkTests):
@@ -91,14 +93,14 @@ class TestDaskInShort(OutcomeTests, ExceptionTests, CancelTests, NestedWorkTests
 class TestAddress:
     """A scheduler that is there, by its address."""
 
-    def test_a_scheduler_with_tls_is_used(self, service: Path) -> None:
-        with create_executor("dask", address=address_of(service), security=tls(service)) as executor:
+    def test_a_scheduler_with_tls_is_used(self, served: Path) -> None:
+        with create_executor("dask", address=address_of(served), security=tls(served)) as executor:
             assert executor.n_workers == 4
             assert executor.submit(pow, 2, 10).get() == 1024
 
-    def test_without_the_certificate_one_line_says_so(self, service: Path) -> None:
+    def test_without_the_certificate_one_line_says_so(self, served: Path) -> None:
         with pytest.raises(EngineLost, match=r"cannot be reached.*certificates"):
-            Dask(address=address_of(service))
+            Dask(address=address_of(served))
 
     def test_a_wrong_address_is_told_in_one_line(self) -> None:
         with pytest.raises(EngineLost, match="tcp://127.0.0.1:9 cannot be reached") as raised:
@@ -187,7 +189,7 @@ class TestOwnCluster:
 @pytest.mark.engines
 def test_a_lost_scheduler_fails_what_is_pending_and_what_comes(tmp_path: Path) -> None:
     folder = tmp_path / "service"
-    subprocess.run([sys.executable, SERVICE, "start", folder, "1"], check=True, timeout=110)
+    service("start", folder, "1")
     try:
         executor = Dask(address=address_of(folder), security=tls(folder))
         held = executor.submit(tasks.touch_and_wait, tmp_path / "started", tmp_path / "never", 1)
@@ -201,7 +203,7 @@ def test_a_lost_scheduler_fails_what_is_pending_and_what_comes(tmp_path: Path) -
             executor.submit(tasks.identity, 1)
         executor.close()
     finally:
-        subprocess.run([sys.executable, SERVICE, "stop", folder], check=True, timeout=60)
+        service("stop", folder)
 
 
 def _kill_a_busy_worker(client: Client) -> None:

@@ -17,7 +17,9 @@ from orion.executor.futures_backend import Futures
 from orion.executor.joblib_backend import Joblib
 from orion.executor.testing import ExecutorConformance, faults, tasks
 
-SPAWN = partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("spawn"))
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["orion.executor._futures", "orion.executor._hosted.call"])  # else each worker would
+PROCESSES = partial(ProcessPoolExecutor, mp_context=CONTEXT)
 
 
 class TestThreadPool(ExecutorConformance):
@@ -28,7 +30,13 @@ class TestThreadPool(ExecutorConformance):
 @pytest.mark.engines
 class TestProcessPool(ExecutorConformance):
     def make_executor(self, n_workers: int) -> BaseExecutor:
-        return Futures(SPAWN, n_workers)
+        return Futures(PROCESSES, n_workers)
+
+
+@pytest.mark.engines
+class TestInWorkers(ExecutorConformance):
+    def make_executor(self, n_workers: int) -> BaseExecutor:
+        return Futures(PROCESSES, n_workers, isolate=False)
 
 
 @pytest.mark.engines
@@ -88,7 +96,7 @@ class TestPools:
 @pytest.fixture(scope="session", autouse=True)
 def trackers() -> None:
     """Start what loky and multiprocessing keep for the life of a process before a test is held to leave nothing."""
-    for pool in (Joblib, partial(Futures, SPAWN)):
+    for pool in (Joblib, partial(Futures, PROCESSES)):
         with pool(n_workers=1) as executor:
             executor.submit(tasks.identity, 1).get()
 
@@ -120,7 +128,7 @@ class TestIsolateFalse:
     """Calls in the pool's own workers."""
 
     def test_what_is_then_impossible_is_refused(self) -> None:
-        with Futures(SPAWN, 1, isolate=False) as executor:
+        with Futures(PROCESSES, 1, isolate=False) as executor:
             assert executor.submit(tasks.myself).get() == ("myself", 1)
             for option in ("timeout", "memory_gb", "grace"):
                 with pytest.raises(ValueError, match="isolate=True"):

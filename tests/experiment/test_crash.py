@@ -14,7 +14,8 @@ import pytest
 
 from orion.experiment import Experiment
 from tests.experiment.drivers import Gate, Start
-from tests.services.postgres import find_programs
+from tests.services.debian import needs
+from tests.services.postgres import SOFTWARE
 
 
 def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -> None:
@@ -41,10 +42,7 @@ def test_killed_at_any_write_nothing_is_lost_or_recorded_twice(tmp_path: Path) -
         "sqlite",
         pytest.param(
             "postgresql",
-            marks=[
-                pytest.mark.engines,
-                pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed"),
-            ],
+            marks=[pytest.mark.engines, needs(SOFTWARE)],
         ),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -12,13 +11,14 @@ import pytest
 
 from orion.experiment import Experiment
 from tests.experiment.drivers import Start
+from tests.services.debian import CHROMIUM, find, needs
 
-BROWSER = shutil.which("chromium")
+BROWSER = find("chromium")
 
 
 @pytest.mark.engines
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
+@needs(CHROMIUM)
 def test_a_browser_shows_the_experiment(start: Start, tmp_path: Path) -> None:
     experiment = Experiment("a-search-of-ours", {"rate_of_ours": "uniform(0, 1)"}, tmp_path / "experiments.db", seed=1)
     experiment.run(lambda rate_of_ours: rate_of_ours, 6, "single", progress=False)

@@ -9,7 +9,8 @@ import pytest
 
 from orion.experiment import Experiment
 from tests.experiment.drivers import Start
-from tests.services.postgres import Postgres, find_programs, running
+from tests.services.debian import needs
+from tests.services.postgres import SOFTWARE, Postgres, running
 
 OBJECTIVE = """
 def objective(x):
@@ -54,6 +55,6 @@ def server() -> Iterator[Postgres]:
 
 @pytest.mark.engines
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed")
+@needs(SOFTWARE)
 def test_three_on_postgresql(server: Postgres, start: Start, tmp_path: Path) -> None:
     check(start, tmp_path, server.url, 3, 200)

@@ -8,12 +8,13 @@ import pytest
 
 from orion.experiment import Experiment
 from orion.experiment.storage import open_database
-from tests.services.mysql import is_installed, running
+from tests.services.debian import needs
+from tests.services.mysql import SOFTWARE, running
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(not is_installed(), reason="MariaDB is not installed"),
+    needs(SOFTWARE),
 ]
 
 

@@ -13,11 +13,12 @@ import pytest
 from orion.experiment import Experiment, StorageError
 from orion.experiment.storage import open_database
 from tests.experiment.kept import Kept
-from tests.services.postgres import Postgres, find_programs, running
+from tests.services.debian import needs
+from tests.services.postgres import SOFTWARE, Postgres, running
 
 pytestmark = [
     pytest.mark.engines,
-    pytest.mark.skipif(find_programs() is None, reason="PostgreSQL is not installed"),
+    needs(SOFTWARE),
 ]
 
 SPACE = {"x": "uniform(0, 1)"}

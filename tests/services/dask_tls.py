@@ -1,9 +1,10 @@
 """A Dask scheduler and workers with TLS, on loopback: start FOLDER [N_WORKERS], stop FOLDER.
 
 FOLDER must not exist yet. Afterwards it holds ``address``, and the certificates ``ca.pem``, ``cert.pem``, ``key.pem``
-that whoever connects needs, besides the logs. Each worker has one thread and a nanny that replaces it when it dies. ::
+that whoever connects needs, besides the logs. Each worker has one thread, two GPUs that need not be there, and a nanny
+that replaces it when it dies. ::
 
-    python tests/services/dask_tls.py start /tmp/dask 3
+    python -m tests.services.dask_tls start /tmp/dask 3
     python -c "
     from distributed.security import Security
     from orion.executor.dask_backend import Dask
@@ -11,7 +12,7 @@ that whoever connects needs, besides the logs. Each worker has one thread and a 
              [('ca_file', 'ca'), ('client_cert', 'cert'), ('client_key', 'key')]}
     with Dask(address=open('/tmp/dask/address').read(), security=Security(**files)) as executor:
         print(executor.n_workers, executor.submit(pow, 2, 10).get())"
-    python tests/services/dask_tls.py stop /tmp/dask
+    python -m tests.services.dask_tls stop /tmp/dask
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ import sys
 import time
 from pathlib import Path
 
+from tests.services.debian import Software
+
+SOFTWARE = Software("OpenSSL", ("openssl",), ("openssl",))
 PATIENCE = 60.0
 
 
@@ -49,7 +53,7 @@ def start(folder: Path, n_workers: int) -> None:
         spawn(folder, "scheduler", ["scheduler", *common, "--port", "0", "--scheduler-file", str(file)])
         address = json.loads(wait_for(file))["address"]
         for number in range(n_workers):
-            options = ["--nthreads", "1", "--name", f"w{number}", "--resources", "CPU=1", "--death-timeout", "30"]
+            options = ["--nthreads", "1", "--name", f"w{number}", "--resources", "CPU=1 GPU=2", "--death-timeout", "30"]
             local = ["--local-directory", str(folder)]
             spawn(folder, f"worker{number}", ["worker", address, *common, *options, *local])
         wait_for_workers(folder, address, n_workers)

@@ -19,13 +19,12 @@ from pathlib import Path
 
 import pymysql
 
-__all__ = ["is_installed", "running"]
+from tests.services.debian import Software, find
 
+__all__ = ["SOFTWARE", "running"]
+
+SOFTWARE = Software("MariaDB", ("mariadbd", "mariadb-install-db"), ("mariadb-server",))
 _START_TIMEOUT_S = 60.0
-
-
-def is_installed() -> bool:
-    return shutil.which("mariadbd") is not None and shutil.which("mariadb-install-db") is not None
 
 
 @contextlib.contextmanager
@@ -42,7 +41,7 @@ def running() -> Iterator[str]:
             shutil.chown(folder, user)
         common = ["--no-defaults", f"--datadir={folder}/data"]
         subprocess.run(
-            ["mariadb-install-db", *common, "--auth-root-authentication-method=socket", "--skip-test-db"],
+            [_found("mariadb-install-db"), *common, "--auth-root-authentication-method=socket", "--skip-test-db"],
             check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         start = folder / "start.sql"
@@ -52,7 +51,7 @@ def running() -> Iterator[str]:
         )
         server = subprocess.Popen(
             [
-                "mariadbd", *common, f"--socket={folder}/s", "--bind-address=127.0.0.1", f"--port={port}",
+                _found("mariadbd"), *common, f"--socket={folder}/s", "--bind-address=127.0.0.1", f"--port={port}",
                 f"--pid-file={folder}/pid", "--skip-name-resolve", "--innodb-buffer-pool-size=64M",
                 f"--init-file={start}",
             ],
@@ -64,6 +63,13 @@ def running() -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
+
+
+def _found(program: str) -> str:
+    path = find(program)
+    if path is None:
+        raise RuntimeError(SOFTWARE.advice())
+    return path
 
 
 def _wait_for(port: int, password: str, server: subprocess.Popen[bytes]) -> None:

@@ -17,20 +17,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["Postgres", "find_programs", "running"]
+from tests.services.debian import Software, find
 
+__all__ = ["SOFTWARE", "Postgres", "running"]
+
+_FOLDERS = "/usr/lib/postgresql/*/bin"  # where Debian puts them
+SOFTWARE = Software("PostgreSQL", ("initdb", "postgres", "pg_isready"), ("postgresql",), (_FOLDERS,))
 _START_TIMEOUT_S = 60.0
 _USER = "orion"
-
-
-def find_programs() -> Path | None:
-    """Return the folder with ``initdb`` and ``postgres``, of the newest version; ``None`` if it is not installed."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).resolve().parent
-    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")  # where Debian puts them
-    newest = max(versions, key=lambda path: int(path.parts[-3]), default=None)
-    return newest.parent if newest is not None else None
 
 
 class Postgres:
@@ -104,11 +98,11 @@ class Postgres:
 @contextlib.contextmanager
 def running() -> Iterator[Postgres]:
     """Run a server in a temporary folder; nothing of it is left afterwards."""
-    programs = find_programs()
-    if programs is None:
-        raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
+    initdb = find("initdb", _FOLDERS)
+    if initdb is None:
+        raise RuntimeError(SOFTWARE.advice())
     with tempfile.TemporaryDirectory(prefix="orion-postgres-") as folder:
-        server = Postgres(Path(folder), programs)
+        server = Postgres(Path(folder), Path(initdb).resolve().parent)
         try:
             server.start()
             yield server
