@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 __all__ = ["ByService"]
 
-_WITH_A_SERVICE = re.compile(r"tests/engines/test_(dask|ray|slurm_losses)\w*\.py")
+_WITH_A_SERVICE = re.compile(r"tests/engines/test_(dask|ray|slurm_losses|two_hosts)\w*\.py")
 
 
 class ByService(LoadScopeScheduling):
