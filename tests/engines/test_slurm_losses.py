@@ -75,6 +75,7 @@ def test_what_is_pending_fails_when_the_controller_stays_away(cluster: Path, tmp
 
 
 def test_a_host_that_is_lost_is_named(cluster: Path, tmp_path: Path) -> None:
+    wait_until(lambda: "idle" in slurm_says("sinfo", "--noheader", "--nodes=n2", "--partition=debug", "--format=%T"))
     with start(tmp_path, directives={"nodelist": "n2"}) as executor:
         future = held(executor, tmp_path, "held")
         kill_node(cluster, "n2")
@@ -111,6 +112,10 @@ def kill_controller(cluster: Path) -> None:
 def start_controller() -> None:
     subprocess.run(["slurmctld"], check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
     wait_until(lambda: subprocess.run(["scontrol", "ping"], check=False, capture_output=True).returncode == 0)
+
+
+def slurm_says(*command: str) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 def kill_node(cluster: Path, name: str) -> None:

@@ -28,7 +28,7 @@ from orion.executor._slurm.ledger import Task
 from orion.executor._slurm.pool import Intervals, Pool
 from orion.executor._slurm.script import Directives
 from orion.executor.base import BaseExecutor, Future
-from orion.executor.errors import EngineNotInstalled, ExecutorClosed, ExecutorError, OptionNotSupported
+from orion.executor.errors import EngineLost, EngineNotInstalled, ExecutorClosed, ExecutorError, OptionNotSupported
 
 __all__ = ["Slurm"]
 
@@ -250,7 +250,11 @@ class Slurm(BaseExecutor):
                     f"task {future.name!r} was submitted while the executor was being closed"
                 ) from None
             future._call = task = Task(name, future, Needs.of(future._options))
-        self._pool.submit(task)
+        try:
+            self._pool.submit(task)
+        except EngineLost:
+            self._folder.call(task.name).unlink(missing_ok=True)  # else whoever attaches would run it
+            raise
 
     def _stop(self, future: Future[Any]) -> bool:
         task = future._call
