@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,12 @@ mark_semaphores()
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByService | None:
     return ByService(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C also in a shell's background job, which is started without; else programs under test would not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
