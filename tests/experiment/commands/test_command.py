@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from orion.experiment import ArgumentError, Command, Experiment, ExperimentError, ExperimentResult, ObjectiveError
+from orion.experiment.objectives.commands.process import CommandProcess
 from tests.experiment.drivers import Start
 
 SCRIPT = """
@@ -189,6 +190,20 @@ def test_ctrl_c_ends_the_command_on_the_single_engine_too(start: Start, tmp_path
     assert driver.returncode == 130, log
     assert not command.is_running()
     assert "1 running ones were stopped and queued again" in log
+
+
+def test_ctrl_c_at_any_moment_of_its_start_loses_no_process(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for step in range(40):
+            command = CommandProcess(["sleep", "600"], os.environ, tmp_path / "out", tmp_path / "err", alone=False)
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.0002 + step * 0.0005)
+                with command:
+                    command.read(print)
+            assert psutil.Process().children() == []
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_it_does_not_read_what_the_user_types(tmp_path: Path) -> None:

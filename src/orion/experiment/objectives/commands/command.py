@@ -108,18 +108,17 @@ class Command:
         )
 
     def _execute(self, arguments: list[str], attempt: Attempt, folder: Path, reader: OutputReader) -> None:
-        from orion.experiment.objectives.commands.process import CommandProcess
+        from orion.experiment.objectives.commands.process import CommandProcess, NotStarted
 
         killed_before = _kernel_kills()
         environment = _environment(attempt.assignment, folder)
         try:
-            process = CommandProcess(
+            with CommandProcess(
                 arguments, environment, folder / STDOUT, folder / STDERR, alone=not attempt.assignment.in_driver
-            )
-        except FileNotFoundError as error:
+            ) as process:
+                status = process.read(reader.read)
+        except NotStarted as error:
             raise CommandFailed(f"{arguments[0]} cannot be started: {error}", "exception") from None
-        with process:
-            status = process.read(reader.read)
         attempt.peak_memory_gb = process.peak_memory_gb
         if status != 0:
             how, cause = _described(arguments[0], status, killed=_kernel_kills() > killed_before)
