@@ -12,7 +12,7 @@ from typing import Any
 from orion.executor.process_backend import ProcessExecutor
 from tests.leftovers import Standing, left_since
 from tests.stress.chaos import Chaos
-from tests.stress.leaks import books_not_closed, maps_left, resident_bytes
+from tests.stress.leaks import allocated_bytes, books_not_closed, maps_left
 from tests.stress.submitter import Circumstances, Submitter
 from tests.stress.tally import Tally
 from tests.stress.watchdog import Watchdog
@@ -39,7 +39,7 @@ def run_session(seed: str, seconds: float, transport: str, tally: Tally, watchdo
     for left in [*left_since(before, _PATIENCE), *maps_left()]:
         if "/dev/shm" not in left:  # which all programs of the machine share, and the engine does not use
             tally.failed(f"left behind by session {seed}: {left}")
-    tally.resident(resident_bytes())
+    tally.allocated(allocated_bytes())
 
 
 def _use_executor(

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 __all__ = ["Tally"]
 
 _WRONGS_SHOWN = 30
-_GROWTH_BYTES = 40_000_000
+_GROWTH_BYTES = 10_000_000
 _SESSIONS_TO_JUDGE = 12
 
 
@@ -21,7 +21,7 @@ class Tally:
         self._endings: dict[str, Counter[str]] = defaultdict(Counter)
         self._events: Counter[str] = Counter()
         self._failures: list[str] = []
-        self._resident: list[int] = []
+        self._allocated: list[int] = []
 
     def ended(self, kind: str, how: str) -> None:
         """Count a task's end: ``as expected``, ``cancelled``, ``closed``, ``killed from outside`` or ``wrong``."""
@@ -37,9 +37,9 @@ class Tally:
         with self._lock:
             self._failures.append(what)
 
-    def resident(self, n_bytes: int) -> None:
-        """Note the memory of this process between two sessions."""
-        self._resident.append(n_bytes)
+    def allocated(self, n_bytes: int) -> None:
+        """Note what this process has allocated between two sessions."""
+        self._allocated.append(n_bytes)
 
     @property
     def n_ended(self) -> int:
@@ -52,10 +52,10 @@ class Tally:
 
     def _growth(self) -> list[str]:
         """Compare the last quarter of the sessions with the second: the first ones load modules and fill caches."""
-        n = len(self._resident)
+        n = len(self._allocated)
         if n < _SESSIONS_TO_JUDGE:
             return []
-        early, late = statistics.median(self._resident[n // 4 : n // 2]), statistics.median(self._resident[-n // 4 :])
+        early, late = statistics.median(self._allocated[n // 4 : n // 2]), statistics.median(self._allocated[-n // 4 :])
         if late - early <= _GROWTH_BYTES:
             return []
         return [f"memory grew: {early / 1e6:.0f} MB in the second quarter of the run, {late / 1e6:.0f} MB in the last"]
@@ -69,10 +69,10 @@ class Tally:
         total: Counter[str] = sum(self._endings.values(), Counter())
         lines.append(f"{f'all {sum(total.values())} tasks':<{width}}" + "".join(f"  {total[how]:>19}" for how in hows))
         lines += ["", *(f"{count:>9} {what}" for what, count in sorted(self._events.items()))]
-        if self._resident:
-            early, late = self._resident[len(self._resident) // 4], self._resident[-1]
+        if self._allocated:
+            early, late = self._allocated[len(self._allocated) // 4], self._allocated[-1]
             lines.append(
-                f"    memory of the driver between sessions: {early / 1e6:.0f} MB early, {late / 1e6:.0f} MB last"
+                f"    allocated by the driver between sessions: {early / 1e6:.0f} MB early, {late / 1e6:.0f} MB last"
             )
         failures = self.failures
         lines.append(f"\n{len(failures)} failures" if failures else "\nno failure")
