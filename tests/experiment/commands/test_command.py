@@ -193,6 +193,7 @@ def test_ctrl_c_ends_the_command_on_the_single_engine_too(start: Start, tmp_path
 
 
 def test_ctrl_c_at_any_moment_of_its_start_loses_no_process(tmp_path: Path) -> None:
+    others = set(psutil.Process().children())  # of tests before this one
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         for step in range(40):
@@ -201,7 +202,7 @@ def test_ctrl_c_at_any_moment_of_its_start_loses_no_process(tmp_path: Path) -> N
                 signal.setitimer(signal.ITIMER_REAL, 0.0002 + step * 0.0005)
                 with command:
                     command.read(print)
-            assert psutil.Process().children() == []
+            assert set(psutil.Process().children()) <= others
     finally:
         signal.signal(signal.SIGALRM, before)
 
