@@ -60,10 +60,8 @@ class CommandProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._error: Exception | None = None
         self._is_settled = self._unwanted = False
-        self._go, self._begun = (
-            threading.Lock(),
-            threading.Lock(),
-        )  # no events: Ctrl-C while one is waited for breaks it
+        # Locks and no events: Ctrl-C while an event is waited for can leave it locked.
+        self._go, self._begun = threading.Lock(), threading.Lock()
         self._go.acquire()
         self._begun.acquire()
         self._log = open(stdout, "ab", 0)  # noqa: SIM115 - closed in __exit__
@@ -133,7 +131,7 @@ class CommandProcess:
             if not self._unwanted:
                 self._process = self._start()
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits
-            self._error = NotStarted(str(error)) if isinstance(error, OSError) else error
+            self._error = error
         finally:
             self._is_settled = True
             self._begun.release()
@@ -142,15 +140,18 @@ class CommandProcess:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with open(self._stderr, "ab", 0) as errors:
-            return subprocess.Popen(
-                self._arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                bufsize=0,
-                env=self._environment,
-                start_new_session=True,
-            )
+            try:
+                return subprocess.Popen(
+                    self._arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    bufsize=0,
+                    env=self._environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise NotStarted(str(error)) from error
 
     def _reap(self, process: subprocess.Popen[bytes]) -> None:
         """Wait for the command's end; kill what it has left behind, which may hold the pipe open."""
