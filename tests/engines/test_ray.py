@@ -36,7 +36,7 @@ from tests.engines.ray_here import local_ray, nothing_left_but_ray
 
 PATIENCE = 60.0
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,7 +22,7 @@ from tests.engines.ray_nodes import PATIENCE, environment_from, manage, short_fo
 from tests.leftovers import Standing, left_since
 from tests.services import ray_cluster
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray-cluster"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 N_TASKS = 300
 

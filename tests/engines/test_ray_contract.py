@@ -12,7 +12,7 @@ from orion.executor.ray_backend import Ray
 from orion.executor.testing import ExecutorConformance
 from tests.engines.ray_here import local_ray, nothing_left_but_ray
 
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("ray-engines"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,7 +17,6 @@ from tests.engines.ray_nodes import PATIENCE
 
 pytestmark = [
     pytest.mark.engines,
-    pytest.mark.xdist_group("ray-cluster"),
     pytest.mark.timeout(300),
 ]
 

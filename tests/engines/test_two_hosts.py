@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(300),
     pytest.mark.skipif(not can_be_made(), reason="network namespaces cannot be made here"),
-    pytest.mark.xdist_group("two_hosts"),
 ]
 
 
