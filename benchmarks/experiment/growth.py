@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.experiment.contestants import SPACE
+from benchmarks.experiment.cost import nothing
 from benchmarks.experiment.row import Row
 from orion.experiment import Experiment
 
@@ -13,10 +14,6 @@ __all__ = ["measure"]
 
 TRIALS = 10_000
 SPAN = 100
-
-
-def nothing(x: float, y: float, k: str) -> float:
-    return x + y + (k == "a")
 
 
 def measure(_rounds: int, quick: bool) -> list[Row]:
