@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -55,12 +56,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     service("stop", folder)
 
 
+async def several_questions(client: Client) -> None:
+    await asyncio.gather(*(client.scheduler.identity() for _ in range(16)))
+
+
 @pytest.fixture(scope="session")
 def client(served: Path) -> Iterator[Client]:
     with Client(address_of(served), security=tls(served), set_as_default=False) as client:
         # What Dask's client keeps open once it was needed is there before the first test.
         with Dask(1, client=client) as executor:
             assert executor.submit(tasks.identity, bytes(50_000_000)).get() == bytes(50_000_000)
+        # It asks the scheduler something every two seconds, and keeps as many connections as were needed at a time.
+        client.sync(several_questions, client)
         yield client
 
 
