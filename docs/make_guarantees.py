@@ -1,51 +1,97 @@
-"""Write docs/guarantees.md from what the engines declare: python docs/make_guarantees.py."""
+"""Write docs/guarantees.md from the record of what was tested: python -m docs.make_guarantees (make guarantees)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from orion.executor import _portable
 from orion.executor._core.guarantees import GUARANTEES
-from orion.executor._futures.limitations import IN_THREADS, IN_WORKERS
-from orion.executor.base import executor_factory
 
-ENGINES = ("process", "thread", "single", "dask", "ray", "slurm", "futures", "joblib")
+RECORD = Path(__file__).with_name("guarantees")
 TARGET = Path(__file__).with_name("guarantees.md")
+
+ENGINES = (
+    "process",
+    "process, portable transport",
+    "thread",
+    "single",
+    "dask",
+    "ray",
+    "slurm",
+    "joblib",
+    "futures, ProcessPoolExecutor",
+    "futures, ThreadPoolExecutor",
+    "futures, isolate=False",
+)
+"""The columns, in this order; what tests call the engine (``record_name``)."""
+
+PARTS: Mapping[str, str] = {
+    "InterfaceTests": "the documented names, arguments and meanings",
+    "TimeTests": "a call that waits takes seconds: `None` waits for ever, `0` looks, a negative number is refused",
+    "OutcomeTests": "every task ends exactly once, whatever it does",
+    "AsyncGetTests": "`async_get` returns what has completed, in that order, and takes it off the list; it never polls",
+    "WaitTests": "`wait` returns once all are complete: results in the order given, or the first failure",
+    "ExceptionTests": "a task's exception arrives with its type, arguments, attributes and traceback",
+    "ClosingTests": "`close()` may be called again; what is submitted after it is refused, what is pending ends",
+    "OptionsTests": "options hold for their view; what is unknown or cannot be honoured is refused",
+    "CurrentTaskTests": "a task knows its name and the number of its attempt",
+    "SerialisationTests": "lambdas, closures and functions of `__main__` travel; what cannot is refused in `submit`",
+    "ThreadsTests": "every method may be called from any thread",
+    "IteratingTests": "`map`, `as_completed` and `progress`",
+    "AwaitingTests": "`await future`, `async with executor`",
+    "AsConcurrentTests": "`as_concurrent()` is a `concurrent.futures.Executor`",
+    "NumberOfWorkersTests": "`n_workers` is checked, and says how many there are",
+    "DeclarationTests": "what is refused is declared, with the reason, and refused when it is asked for",
+}
+"""Rows that no engine may refuse: the parts of the suite that show them."""
 
 HEAD = """\
 # Guarantees
 
-Every engine keeps the whole contract, proven by the conformance suite that ships as `orion.executor.testing`,
-except for what it declares here, with the reason. What an engine cannot honour it refuses when it is asked for. An
-executor's own exceptions are in its attribute `limitations`.
+Each cell was produced by tests that ran on the real engine, those of the suite `orion.executor.testing`: *honoured* if
+tests show that the engine keeps the guarantee, *refused* if it declares that it cannot, and refuses it when it is asked
+for it; the reasons are below, and in an executor's attribute `limitations`. There is nothing else.
 
-This page is made from the engines' declarations by `docs/make_guarantees.py`.
+`make guarantees` runs the suite on every engine, and makes this page of what it records in `docs/guarantees`.
 """
 
 
-def engines() -> dict[str, Mapping[str, str]]:
-    """Return what each engine declares, by the engine's name in the table."""
-    found = {name: executor_factory.get_class(name).limitations for name in ENGINES}
-    return {
-        **found,
-        "futures, pool of threads": IN_THREADS,
-        "futures, isolate=False": IN_WORKERS,
-        "process, portable transport": _portable.limitations(),
-    }
+def record(engine: str) -> dict[str, Any]:
+    """Return what is recorded of an engine."""
+    from tests.guarantees import file_of
+
+    found: dict[str, Any] = json.loads(file_of(RECORD, engine).read_text(encoding="utf-8"))
+    return found
+
+
+def cell(found: Mapping[str, Any], row: str) -> str:
+    """Return what stands in the table.
+
+    Raises
+    ------
+    ValueError
+        If no test shows either; then the record is of a part of the suite only.
+    """
+    if row in found["refused"]:
+        return "refused"
+    if found["tests passed"].get(row):
+        return "honoured"
+    raise ValueError(f"the record of {found['engine']} has no test for {row!r}: run make guarantees")
 
 
 def page() -> str:
     """Return the text of the page."""
-    declared = engines()
-    lines = [HEAD, f"| guarantee | {' | '.join(declared)} |", f"|---|{'---|' * len(declared)}"]
-    for key, promise in GUARANTEES.items():
-        cells = ["refused" if key in limitations else "honoured" for limitations in declared.values()]
-        lines.append(f"| {promise} | {' | '.join(cells)} |")
-    for name, limitations in declared.items():
-        if limitations:
-            lines.append(f"\n## Exceptions of `{name}`\n")
-            lines += [f"- *{GUARANTEES[key]}*: refused, since {reason}." for key, reason in sorted(limitations.items())]
+    found = {engine: record(engine) for engine in ENGINES}
+    lines = [HEAD, f"| guarantee | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    for row, promise in {**PARTS, **GUARANTEES}.items():
+        lines.append(f"| {promise} | {' | '.join(cell(of_engine, row) for of_engine in found.values())} |")
+    for engine, of_engine in found.items():
+        if of_engine["refused"]:
+            lines.append(f"\n## What `{engine}` refuses\n")
+            refused = sorted(of_engine["refused"].items())
+            lines += [f"- *{GUARANTEES[guarantee]}*: {reason}." for guarantee, reason in refused]
     return "\n".join(lines) + "\n"
 
 

@@ -1,13 +1,15 @@
-"""What every test is held to: it leaves nothing behind. How they are spread."""
+"""What every test is held to: it leaves nothing behind. How they are spread and recorded."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.guarantees import Recorder
 from tests.leftovers import Standing, left_since, mark_semaphores
 from tests.scheduling import ByService
 
@@ -17,14 +19,23 @@ PATIENCE = 10.0
 mark_semaphores()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByService | None:
-    return ByService(config, log) if config.getoption("dist") == "loadgroup" else None
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--guarantees", type=Path, metavar="FOLDER", help="record there what each engine is proven to keep"
+    )
 
 
-def pytest_configure() -> None:
-    """Heed Ctrl-C also in a shell's background job, which is started without; else programs under test would not."""
+def pytest_configure(config: pytest.Config) -> None:
+    # Heed Ctrl-C also in a shell's background job, which is started without; else programs under test would not.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = config.getoption("--guarantees")
+    if folder is not None and not hasattr(config, "workerinput"):  # else the one that started this process hears of all
+        config.pluginmanager.register(Recorder(folder))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByService | None:
+    return ByService(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True)

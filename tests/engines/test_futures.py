@@ -23,18 +23,24 @@ PROCESSES = partial(ProcessPoolExecutor, mp_context=CONTEXT)
 
 
 class TestThreadPool(ExecutorConformance):
+    record_name = "futures, ThreadPoolExecutor"
+
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Futures(ThreadPoolExecutor, n_workers)
 
 
 @pytest.mark.engines
 class TestProcessPool(ExecutorConformance):
+    record_name = "futures, ProcessPoolExecutor"
+
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Futures(PROCESSES, n_workers)
 
 
 @pytest.mark.engines
 class TestInWorkers(ExecutorConformance):
+    record_name = "futures, isolate=False"
+
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return Futures(PROCESSES, n_workers, isolate=False)
 

@@ -32,6 +32,7 @@ class TestProcess(ExecutorConformance):
 
 class TestProcessPortable(ExecutorConformance):
     engine_name = "process"
+    record_name = "process, portable transport"
 
     def make_executor(self, n_workers: int) -> BaseExecutor:
         return ProcessExecutor(n_workers, transport="portable")

@@ -37,6 +37,14 @@ class Conformance(ABC):
     at_most: int | None = None
     """How many tasks a test submits at most where any large number would do; for engines that start tasks slowly."""
 
+    engine_name: str | None = None
+    """The name by which ``executor_factory`` knows the engine; ``None`` if it has none."""
+
+    record_name: str | None = None
+    """What a record of the tests calls the engine, if not by its name: each test notes it, with the guarantees that it
+    is about, among its properties (:attr:`pytest.TestReport.user_properties`)."""
+
+    _properties: list[tuple[str, object]] | None = None
     _made: list[BaseExecutor]
     _held: list[Held]
 
@@ -49,6 +57,15 @@ class Conformance(ABC):
         for name, member in list(vars(cls).items()):
             if name.startswith("test_") and callable(member):
                 setattr(cls, name, _bounded(member))
+
+    @pytest.fixture(autouse=True)
+    def _noting(self, request: pytest.FixtureRequest) -> None:
+        name = self.record_name or self.engine_name
+        if name is not None:
+            test = request.function.__name__
+            self._properties = request.node.user_properties
+            self._note("engine", name)
+            self._note("part", next(kind.__name__ for kind in type(self).__mro__ if test in vars(kind)))
 
     def start(self, n_workers: int = 2) -> BaseExecutor:
         """Return a new executor that is closed after the test."""
@@ -93,8 +110,20 @@ class Conformance(ABC):
     def needs(self, executor: BaseExecutor, *guarantees: str) -> None:
         """Skip the test, with the declared reason, where the engine cannot keep one of ``guarantees``."""
         for guarantee in guarantees:
-            if guarantee in executor.limitations:
+            if not self.keeps(executor, guarantee):
                 pytest.skip(f"{type(executor).__name__} declares {guarantee}: {executor.limitations[guarantee]}")
+
+    def keeps(self, executor: BaseExecutor, guarantee: str) -> bool:
+        """Return whether the engine has to keep a guarantee; the test shows that it does, or what holds instead."""
+        if guarantee in executor.limitations:
+            self._note("refused", [guarantee, executor.limitations[guarantee]])
+            return False
+        self._note("guarantee", guarantee)
+        return True
+
+    def _note(self, name: str, value: object) -> None:
+        if self._properties is not None:
+            self._properties.append((name, value))
 
 
 class Held:

@@ -42,6 +42,7 @@ class DeclarationTests(Conformance):
     def test_what_is_declared_is_refused_when_it_is_asked_for(self) -> None:
         executor = self.start(1)
         for guarantee in set(GUARANTEES) & set(executor.limitations):
+            assert not self.keeps(executor, guarantee)
             if guarantee in ASKED_FOR:
                 with pytest.raises(OptionNotSupported) as raised:
                     ASKED_FOR[guarantee](executor)

@@ -14,9 +14,6 @@ from orion.executor.testing.conformance._base import Conformance
 class NamesTests(Conformance):
     """An engine that has a name is made by it, in upper or lower case."""
 
-    engine_name: str | None = None
-    """The name by which ``executor_factory`` knows the engine; ``None`` if it has none."""
-
     def test_the_engine_is_made_by_its_name(self) -> None:
         if self.engine_name is None:
             pytest.skip("the engine has no name")

@@ -22,7 +22,7 @@ class WorkerDeathTests(Conformance):
         for code in (0, 3):
             error = self._lost(executor.options(name="trial 7").submit(faults.exit_with, code))
             assert "trial 7" in str(error)
-            if "exit_status" not in executor.limitations:
+            if self.keeps(executor, "exit_status"):
                 assert error.exitcode == code
                 assert f"code {code}" in str(error)
             assert executor.submit(tasks.identity, 1).get() == 1
@@ -33,7 +33,7 @@ class WorkerDeathTests(Conformance):
             error = self._lost(executor.submit(faults.kill_self, int(number)))
             assert "kill_self" in str(error)
             assert "ikely cause" in str(error)
-            if "exit_status" not in executor.limitations:
+            if self.keeps(executor, "exit_status"):
                 assert error.signal == number
                 assert number.name in str(error)
             assert executor.submit(tasks.identity, 1).get() == 1
@@ -72,7 +72,7 @@ class WorkerDeathTests(Conformance):
             dying = [executor.submit(faults.exit_with, 1) for _ in range(2)]
             for future in dying:
                 self._lost(future)
-        if "concurrency" not in executor.limitations:
+        if self.keeps(executor, "concurrency"):
             helds = [self.hold(executor, tmp_path) for _ in range(2)]
             for held in helds:
                 held.release()
