@@ -29,7 +29,7 @@ for setting, value in {
 
 @pytest.fixture(scope="session")
 def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cluster of three nodes; the one that ``SLURM_CONF`` names if that is set."""
+    """A cluster of four nodes; the one that ``SLURM_CONF`` names if that is set."""
     if "SLURM_CONF" in os.environ:
         yield
         return

@@ -45,7 +45,7 @@ def of_the_worker(thing: object, _: str) -> bool:
     if not isinstance(thing, psutil.Process):
         return False
     try:
-        return any("dask" in parent.cmdline() for parent in thing.parents())
+        return any("dask worker" in " ".join(parent.cmdline()) for parent in thing.parents())
     except psutil.Error:  # it has ended
         return True
 

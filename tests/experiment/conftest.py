@@ -16,6 +16,12 @@ from tests.experiment.drivers import Gate, Start
 
 
 @pytest.fixture
+def trials_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the folders of trials, which are in the current one if the storage is a server, in the test's."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     gate = Gate(tmp_path)
     yield gate

@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(400),
     needs(SOFTWARE),
+    pytest.mark.usefixtures("trials_folder_here"),
 ]
 
 

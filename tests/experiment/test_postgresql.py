@@ -19,6 +19,7 @@ from tests.services.postgres import SOFTWARE, Postgres, running
 pytestmark = [
     pytest.mark.engines,
     needs(SOFTWARE),
+    pytest.mark.usefixtures("trials_folder_here"),
 ]
 
 SPACE = {"x": "uniform(0, 1)"}

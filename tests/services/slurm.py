@@ -1,4 +1,4 @@
-"""A Slurm cluster of three nodes on this machine, with accounting, for tests and for trying things out.
+"""A Slurm cluster of four nodes on this machine, with accounting, for tests and for trying things out.
 
     eval "$(python -m tests.services.slurm start FOLDER)"
     sbatch --wrap 'hostname'; squeue

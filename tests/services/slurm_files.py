@@ -9,7 +9,8 @@ from pathlib import Path
 
 __all__ = ["CONTROL_GROUPS", "NODES", "Ports", "can_limit_memory", "write_files"]
 
-NODES = 3
+NODES = 4
+"""Three for jobs of all kinds, and one on which jobs of the partition ``urgent`` displace those of ``spare``."""
 
 SLURM_CONF = """\
 ClusterName=ci
@@ -60,10 +61,10 @@ PreemptMode=CANCEL
 NodeName=n[1-{nodes}] NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{nodes_ports}] CPUs={cpus} RealMemory=200000 \
 Gres=gpu:2 State=UNKNOWN
 PartitionName=DEFAULT MaxTime=INFINITE State=UP PreemptMode=OFF PriorityTier=5
-PartitionName=debug Nodes=ALL Default=YES
+PartitionName=debug Nodes=n[1-3] Default=YES
 PartitionName=small Nodes=n1,n3 DefMemPerCPU=100
-PartitionName=spare Nodes=n3 PriorityTier=1 PreemptMode=CANCEL
-PartitionName=urgent Nodes=n3 PriorityTier=9
+PartitionName=spare Nodes=n4 PriorityTier=1 PreemptMode=CANCEL
+PartitionName=urgent Nodes=n4 PriorityTier=9
 """
 
 # Control groups of version 1 only: with those of version 2, Slurm needs systemd.
