@@ -81,7 +81,7 @@ docs: with-docs ## build the documentation site in docs/_build, with warnings as
 
 guarantees: with-pools ## test the whole contract on every engine, and write docs/guarantees.md from what that shows
 	$(RUN) tests.services.debian
-	$(RUN) pytest -q -n 4 --dist loadgroup -m "" --guarantees docs/guarantees $(CONTRACT) $(ARGS)
+	$(RUN) pytest -q -n 4 --dist loadgroup -m "" --guarantees=docs/guarantees $(CONTRACT) $(ARGS)
 	$(RUN) docs.make_guarantees
 
 pins: ## write constraints/: the newest versions that work together, for each Python found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 import threading
 import time
@@ -167,7 +168,13 @@ class Background(threading.Thread, Generic[T]):
 
     def stack(self) -> str:
         """Return where the thread stands, as text."""
-        frame = sys._current_frames().get(self.ident or 0)
+        collects = gc.isenabled()
+        gc.disable()  # a collection within the next call waits for ever before Python 3.12 (CPython's issue 106883)
+        try:
+            frame = sys._current_frames().get(self.ident or 0)
+        finally:
+            if collects:
+                gc.enable()
         return "".join(traceback.format_stack(frame)) if frame is not None else "(it has ended)"
 
 
