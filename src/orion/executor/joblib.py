@@ -44,8 +44,8 @@ class OrionBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc
 
     supports_retrieve_callback = True
     default_n_jobs = -1
-    # A task costs so little that short batches, which spread evenly, pay.
-    MIN_IDEAL_BATCH_DURATION = 0.02
+    # A task costs so little that shorter batches than loky's pay, which spread evenly.
+    MIN_IDEAL_BATCH_DURATION = 0.05
     MAX_IDEAL_BATCH_DURATION = 0.2
 
     def __init__(

@@ -16,8 +16,9 @@ from distributed.deploy.subprocess import SubprocessWorker
 
 __all__ = ["local_cluster"]
 
-
 _SECONDS_TO_END = 5.0
+# There is no dashboard to show a profile, and what takes it may wait for ever in Python 3.11 (CPython's issue 106883).
+_UNPROFILED = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
 
 
 class _Worker(SubprocessWorker):
@@ -26,7 +27,7 @@ class _Worker(SubprocessWorker):
     async def _start(self) -> None:
         spec = json.dumps({"cls": self.worker_class, "opts": self.worker_kwargs})
         command = [sys.executable, "-m", "dask", "spec", self.scheduler, "--spec", spec]
-        environment = {"DASK_LOGGING__DISTRIBUTED": "critical", **os.environ}
+        environment = {"DASK_LOGGING__DISTRIBUTED": "critical", **_UNPROFILED, **os.environ}
         self.process = await asyncio.create_subprocess_exec(*command, env=environment)
 
     async def close(self) -> None:
