@@ -169,7 +169,7 @@ class Background(threading.Thread, Generic[T]):
     def stack(self) -> str:
         """Return where the thread stands, as text."""
         collects = gc.isenabled()
-        gc.disable()  # a collection within the next call waits for ever before Python 3.12 (CPython's issue 106883)
+        gc.disable()  # a collection within the next call may wait for ever before Python 3.12 (CPython's issue 106883)
         try:
             frame = sys._current_frames().get(self.ident or 0)
         finally:
