@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +58,38 @@ def test_functions_of_main_travel_by_value() -> None:
     ok, data, _ = payload.execute(call)
     assert ok
     assert payload.load_value(data).resolve().value == 6  # type: ignore[union-attr]
+
+
+def test_the_mere_word_main_takes_no_cloudpickle() -> None:
+    """scikit-learn sends the filters of warnings with each call, and one of them is for ``__main__``."""
+    calls = [payload.dumps_call(kind(tasks.identity, ["__main__"]), (), {}) for kind in (partial, partial, _Bound)]
+    assert [payload.execute(call)[:2] for call in calls] == [(True, payload.dumps(["__main__"]))] * 3
+    assert not any(b"cloudpickle" in call for call in calls)
+
+
+def test_what_belongs_to_main_is_found_after_the_mere_word_was() -> None:
+    main = vars(sys.modules["__main__"])
+    exec("class OfMain:\n    number = 5", main)
+    calls = [
+        payload.dumps_call(_Bound(tasks.identity, argument), (), {})
+        for argument in ("__main__", "__main__", main["OfMain"](), [main["OfMain"]], "__main__")
+    ]
+    del main["OfMain"]
+    outcomes = [payload.execute(call) for call in calls]
+    assert all(ok for ok, _, _ in outcomes)
+    found = [payload.load_value(data).resolve().value for _, data, _ in outcomes]  # type: ignore[union-attr]
+    assert (found[0], found[2].number, found[3][0].number, found[4]) == ("__main__", 5, 5, "__main__")
+
+
+class _Bound:
+    """A callable that is no function."""
+
+    def __init__(self, function: Callable[..., Any], argument: object) -> None:
+        self._function = function
+        self._argument = argument
+
+    def __call__(self) -> Any:
+        return self._function(self._argument)
 
 
 def test_modules_registered_by_value_travel_by_value() -> None:

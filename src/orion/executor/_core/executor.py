@@ -393,10 +393,10 @@ class BaseExecutor(Iterating):
 
     def _run_here(self, future: Future[Any], call: bytes, worker: str) -> Value | Failure:
         """Run a task in this process; for engines that do."""
-        began = time.monotonic()
+        began = time.monotonic_ns()
         outcome = payload.run_here(call, future.name, future.attempt)
         if self._trace is not None:
-            self._trace.ran(future, worker, began, time.monotonic())
+            self._trace.ran(future, worker, began, time.monotonic_ns())
         return outcome
 
     def _report_times(self, wanted: bool) -> None:

@@ -7,12 +7,14 @@ the call and by the workers that it started.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
+from weakref import WeakSet
 
 from orion.executor._core import current
 from orion.executor._core.functions import shipped
@@ -25,8 +27,10 @@ __all__ = ["dumps", "dumps_call", "execute", "load_failure", "load_value", "run_
 _PROTOCOL = 5
 # Objects of these types hold nothing that would have to be found, by its name, where they arrive.
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
-_NEVER_BY_NAME = (None, "__main__", "__mp_main__")
+_MAIN = ("__main__", "__mp_main__")
 _OUT_OF_BAND_BYTES = 1 << 16
+_mention_main: WeakSet[type] = WeakSet()
+"""Types of callables whose calls hold the word ``__main__``, as scikit-learn's do in a filter of warnings."""
 
 
 def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
@@ -39,12 +43,28 @@ def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> byte
     """
     if type(obj) in _PLAIN:
         return pickle.dumps(obj, _PROTOCOL)
+    return _dumps_any(obj, buffers, None)
+
+
+def _dumps_any(obj: object, buffers: list[pickle.PickleBuffer] | None, kind: type | None) -> bytes:
+    """Serialise ``obj``; objects of one ``kind`` are alike, so that what was in vain for one is not tried for another.
+
+    Plain pickle stores a name only: a worker has another ``__main__``, and would fail to find it.
+    """
     callback = None if buffers is None else _large_to(buffers)
     try:
-        data = dumps_aware(obj, _PROTOCOL, callback)
-        # Plain pickle stores a name only: a worker has another __main__, and would fail to find it.
-        if b"__main__" not in data and b"__mp_main__" not in data and not _any_by_value():
-            return data
+        if not _any_by_value():
+            if kind is None or kind not in _mention_main:
+                data = dumps_aware(obj, _PROTOCOL, callback)
+                if b"__main__" not in data and b"__mp_main__" not in data:
+                    return data
+                if kind is not None:
+                    _mention_main.add(kind)
+                if buffers is not None:
+                    buffers.clear()
+            file = io.BytesIO()
+            aware(_ByName(file, _PROTOCOL, buffer_callback=callback), copyreg.dispatch_table).dump(obj)
+            return file.getvalue()
     except Exception:  # noqa: S110 - what plain pickle refuses, cloudpickle may take; if not, it says why
         pass
     import cloudpickle
@@ -55,6 +75,15 @@ def dumps(obj: object, buffers: list[pickle.PickleBuffer] | None = None) -> byte
     pickler = cloudpickle.Pickler(file, _PROTOCOL, buffer_callback=callback)
     (pickler if callback is None else aware(pickler, pickler.dispatch_table)).dump(obj)
     return file.getvalue()
+
+
+class _ByName(pickle.Pickler):
+    """Plain pickle that refuses what belongs to ``__main__``; the mere word may be anywhere."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if getattr(obj, "__module__", None) in _MAIN:
+            raise pickle.PicklingError(f"{obj!r} belongs to __main__")
+        return NotImplemented
 
 
 def _large_to(buffers: list[pickle.PickleBuffer]) -> Callable[[pickle.PickleBuffer], bool]:
@@ -105,7 +134,8 @@ def dumps_call(
                 pass
             if buffers is not None:
                 buffers.clear()
-        return dumps((function, args, kwargs), buffers)
+        kind = None if type(function) is FunctionType else type(function)
+        return _dumps_any((function, args, kwargs), buffers, kind)
     except (Exception, SystemExit, GeneratorExit) as error:
         from orion.executor.errors import NotSerializable
 
@@ -120,7 +150,7 @@ def _dumps_plain_call(function: FunctionType, args: tuple[Any, ...]) -> bytes | 
 
     It is the usual call of a short task, of which it was a third.
     """
-    if function.__module__ in _NEVER_BY_NAME or "<" in function.__qualname__ or _any_by_value():
+    if function.__module__ is None or function.__module__ in _MAIN or "<" in function.__qualname__ or _any_by_value():
         return None
     try:
         return pickle.dumps((function, args, {}), _PROTOCOL)

@@ -31,7 +31,7 @@ class Hearing:
         future = self._pool.ledger.sent.get(task)
         trace = None if future is None else future._executor._trace
         if future is not None and trace is not None and member.started is not None:
-            trace.ran(future, member.state.pid, member.started, time.monotonic())
+            trace.ran(future, member.state.pid, int(member.started * 1e9), time.monotonic_ns())
 
     def hear(self, member: Member, message: Message, later: Later) -> None:
         worker, kind, number = member.state, message.kind, message.number

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Hearing"]
 
+_WHOLE = (Form.INLINE, Form.TIMED)  # forms of frames that hold all of a result
+
 
 class Hearing:
     """Takes frames to whom they concern; called with the pool's lock held."""
@@ -48,9 +50,12 @@ class Hearing:
         set_heard = self._pool.channels.slots.set_heard
         for frame in frames:
             kind, form, number, task, body = frame
-            if kind == Kind.RETURNED and form == Form.INLINE and number in workers:  # nearly all are of this kind
+            if kind == Kind.RETURNED and form in _WHOLE and number in workers:  # nearly all are of this kind
                 worker = workers[number]
                 set_heard(worker.slot, task)
+                if form == Form.TIMED:
+                    self._trace(frame)
+                    body = body[TIMES.size :]
                 self._ends.task_ended(worker, task, Arrived(True, body), later)
             else:
                 self._hear(frame, later)
@@ -78,8 +83,7 @@ class Hearing:
         future = self._pool.ledger.sent.get(frame.number)
         trace = None if future is None else future._executor._trace
         if future is not None and trace is not None:
-            began, ended, peak = TIMES.unpack_from(frame.body)
-            trace.ran(future, self._pool.ledger.workers[frame.worker].pid, began / 1e9, ended / 1e9, peak)
+            trace.ran(future, self._pool.ledger.workers[frame.worker].pid, *TIMES.unpack_from(frame.body))
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number

@@ -186,7 +186,7 @@ class Worker:
             sys.stderr.flush()
         self._check_pipes()
         try:
-            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._times(task))
+            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._times())
         except OSError as error:
             problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
             self.send(Kind.RAISED, task, problem)
@@ -200,11 +200,11 @@ class Worker:
             raise MemoryError("the driver has no room to send the call")
         return call, buffers
 
-    def _times(self, task: int) -> bytes:
+    def _times(self) -> bytes:
         """Return when the task has run, and the most memory that this process has had, if that is wanted."""
         if not self._slots.is_timed:
             return b""
-        began, ended = self._slots.started_ns(self._slot, task), time.monotonic_ns()
+        began, ended = self._marks[STARTED_NS], time.monotonic_ns()
         if ended - began > _SHORT_NS or not self._peak:
             import resource
 

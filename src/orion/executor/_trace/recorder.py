@@ -45,17 +45,20 @@ class Recorder:
     def __init__(self) -> None:
         self.began = time.monotonic()
         self._submitted: list[Any] = []  # number, moment, and so on
-        self._runs: list[Any] = []  # task, attempt, name, worker, began, ended, peak memory in bytes, and so on
+        self._runs: list[Any] = []  # task, attempt, name, worker, began_ns, ended_ns, peak memory in bytes, and so on
         self._failures: list[tuple[int, int, str, float, Outcome]] = []
 
     def submitted(self, number: int) -> None:
         self._submitted.extend((number, _now()))
 
     def ran(
-        self, future: Future[Any], worker: int | str | None, began: float, ended: float, peak_bytes: int = 0
+        self, future: Future[Any], worker: int | str | None, began_ns: int, ended_ns: int, peak_bytes: int = 0
     ) -> None:
-        """Take down where (a process id, or what else the worker is called) and when a task ran, before its end."""
-        self._runs.extend((future._id, future._attempt, future._name, worker, began, ended, peak_bytes))
+        """Take down where (a process id, or what else the worker is called) and when a task ran, before its end.
+
+        When is told in nanoseconds of the monotonic clock.
+        """
+        self._runs.extend((future._id, future._attempt, future._name, worker, began_ns, ended_ns, peak_bytes))
 
     def failed(self, future: Future[Any], outcome: Outcome) -> None:
         """Take down that one attempt of a task has failed; what ran and has not failed is done."""
@@ -67,7 +70,7 @@ class Recorder:
         submitted: dict[int, float] = dict(_groups(self._submitted, 2))
         found: dict[tuple[int, int], Run] = {}
         for task, attempt, name, worker, began, ended, peak in _groups(self._runs, 7):
-            told = (worker, began, ended, peak / 1e9)
+            told = (worker, began / 1e9, ended / 1e9, peak / 1e9)
             found[task, attempt] = _run(task, attempt, name, told, submitted, "done")
         for task, attempt, name, now, failure in list(self._failures):
             run = found.get((task, attempt))
