@@ -73,7 +73,7 @@ format: with-dev ## apply ruff's formatter and its safe fixes
 typecheck: with-dev ## mypy, strict
 	$(RUN) mypy
 
-check: lint typecheck docs test test-pythons stress ## all that CI runs
+check: lint typecheck docs test test-engines test-pythons stress ## all that CI runs
 
 docs: with-docs ## build the documentation site in docs/_build, with warnings as errors
 	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -207,7 +207,7 @@ class Experiment:
                 stack.callback(engine.close)
                 database = open_database(self.storage, create=True)
                 stack.callback(database.close)
-                desk = Desk(address or engine.executor.driver_host)
+                desk = Desk(address or engine.executor.driver_host, interrupts.held)
                 stack.callback(desk.close)
                 # Before the database: while our mark of life stands, no other driver takes our trials.
                 stack.callback(engine.close)

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from orion.executor import AsyncException, AsyncResult, BaseExecutor, Future, RemoteException, create_executor
 from orion.experiment.errors import ArgumentError, TrialPruned
-from orion.experiment.line.conversation import Conversation
+from orion.experiment.line.conversation import Conversation, snapshot
 from orion.experiment.line.desk import Desk
 from orion.experiment.trial.attempt import Assignment, Attempt
 from orion.experiment.trial.reporting import current_attempt
@@ -158,7 +158,7 @@ class _Optimization:
             try:
                 assignment = Assignment(
                     self._study.study_name, trial.number, 1, {}, 0, address=self._desk.address,
-                    in_driver="worker_death" in self._engine.limitations,
+                    snapshot=snapshot(trial), in_driver="worker_death" in self._engine.limitations,
                 )  # fmt: skip
                 future = self._engine.options(name=f"trial {trial.number}").submit(self._call, assignment)
             except BaseException:
@@ -224,10 +224,11 @@ class _Call:
         """Return what the objective returns; what it raises goes through."""
         from orion.experiment.line.proxy import TrialProxy
 
+        assert assignment.snapshot is not None
         attempt = Attempt(assignment)
         try:
             with current_attempt(attempt):
-                return _plain(self._objective(TrialProxy(attempt.caller, assignment.number)))
+                return _plain(self._objective(TrialProxy(attempt.caller, assignment.number, assignment.snapshot)))
         finally:
             attempt.caller.close()
             if self._collect:

@@ -11,6 +11,7 @@ from typing import Any
 
 from orion.experiment.errors import ExperimentError
 from orion.experiment.line.address import Address, NetworkAddress
+from orion.experiment.line.here import desk_here
 
 __all__ = ["Caller", "TrialOver"]
 
@@ -54,15 +55,8 @@ class Caller:
             What the driver's answer is: a built-in exception of the same name, or ``ExperimentError``.
         """
         line = json.dumps({"trial": self._key, "ask": question, "arguments": arguments}).encode() + b"\n"
-        with self._lock:
-            try:
-                reply = json.loads(self._exchange(line))
-            except OSError as error:
-                self._hang_up()
-                raise ExperimentError(self._unreachable(error)) from error
-            except BaseException:  # Ctrl-C: an answer that comes late must not be taken for that of another question
-                self._hang_up()
-                raise
+        here = desk_here(self._address)
+        reply = json.loads(self._ask_elsewhere(line) if here is None else here(line))
         if "over" in reply:
             raise TrialOver(f"{self._key} was ended by its driver")
         if "error" in reply:
@@ -73,6 +67,17 @@ class Caller:
         """End the connection, if there is one."""
         with self._lock:
             self._hang_up()
+
+    def _ask_elsewhere(self, line: bytes) -> bytes:
+        with self._lock:
+            try:
+                return self._exchange(line)
+            except OSError as error:
+                self._hang_up()
+                raise ExperimentError(self._unreachable(error)) from error
+            except BaseException:  # Ctrl-C: an answer that comes late must not be taken for that of another question
+                self._hang_up()
+                raise
 
     def _exchange(self, line: bytes) -> bytes:
         if self._link is None or self._owner != os.getpid():  # a fork must not read its parent's answers

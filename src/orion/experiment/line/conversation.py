@@ -9,7 +9,7 @@ import optuna
 from optuna.distributions import distribution_to_json
 from optuna.trial import FrozenTrial
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "snapshot"]
 
 
 class Conversation:
@@ -37,10 +37,10 @@ class Conversation:
         self._study = trial.study
         self._stop = stop
         self._reported = reported
+        self._others: list[FrozenTrial] | None = None
         # Otherwise a report of an earlier attempt would count, and this attempt's of the same step would not.
         trial._cached_frozen_trial.intermediate_values = {}
         self._answers: dict[str, Callable[..., Any]] = {
-            "snapshot": self._snapshot,
             "suggest_float": trial.suggest_float,
             "suggest_int": trial.suggest_int,
             "suggest_categorical": trial.suggest_categorical,
@@ -58,22 +58,15 @@ class Conversation:
 
     def __call__(self, question: str, arguments: Mapping[str, Any]) -> Any:
         """Answer a question of the trial."""
-        # Optuna's studies remember, for each thread, what other trials there are, until that thread asks for a new
-        # trial. This thread never does.
-        self._study._thread_local.cached_all_trials = None
-        return self._answers[question](**arguments)
-
-    def _snapshot(self) -> dict[str, Any]:
-        """Return what does not change without the trial's doing, and what has been suggested already."""
-        started = self._trial.datetime_start
-        return {
-            "params": self._trial.params,
-            "distributions": {name: distribution_to_json(it) for name, it in self._trial.distributions.items()},
-            "user_attrs": self._trial.user_attrs,
-            "datetime_start": None if started is None else started.isoformat(),
-            "study_name": self._study.study_name,
-            "directions": [direction.name for direction in self._study.directions],
-        }
+        # Optuna's studies remember, for each thread, what other trials there are, for as long as that thread has one
+        # trial. This thread has several.
+        memory = self._study._thread_local
+        memory.cached_all_trials = self._others
+        try:
+            return self._answers[question](**arguments)
+        finally:
+            self._others = memory.cached_all_trials
+            memory.cached_all_trials = None
 
     def _report(self, value: float, step: int) -> None:
         self._trial.report(value, step)
@@ -93,6 +86,20 @@ class Conversation:
     def _study_trials(self, states: list[str] | None) -> list[dict[str, Any]]:
         wanted = None if states is None else tuple(optuna.trial.TrialState[state] for state in states)
         return [_as_plain(trial) for trial in self._study.get_trials(deepcopy=False, states=wanted)]
+
+
+def snapshot(trial: optuna.Trial) -> dict[str, Any]:
+    """Return, as JSON can hold it, what of a trial only the trial itself changes, and what was suggested already."""
+    started = trial.datetime_start
+    study = trial.study
+    return {
+        "params": trial.params,
+        "distributions": {name: distribution_to_json(it) for name, it in trial.distributions.items()},
+        "user_attrs": trial.user_attrs,
+        "datetime_start": None if started is None else started.isoformat(),
+        "study_name": study.study_name,
+        "directions": [direction.name for direction in study.directions],
+    }
 
 
 def _as_plain(trial: FrozenTrial) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeAlias
 
 from orion.experiment.line.address import Address
 from orion.experiment.line.door import Door, Examine, LocalDoor, NetworkDoor
+from orion.experiment.line.here import open_here, shut_here
 
 __all__ = ["Answer", "Desk"]
 
@@ -27,7 +28,9 @@ _JUNK = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class Desk:
-    """Answers the questions of running trials, one at a time, in a thread of its own.
+    """Answers the questions of running trials, one at a time: those of other processes in a thread of its own.
+
+    Trials that run in this process are answered in their own threads.
 
     :attr:`lock` is held while a question is answered. Whoever else uses the study holds it too, so that samplers and
     storages, which know nothing of threads, are never used by two at once.
@@ -37,6 +40,8 @@ class Desk:
     place
         An address of this machine, ``HOST`` or ``HOST:PORT``, that trials on other machines reach; ``None`` if there
         are none: then only this machine can.
+    held
+        Makes a context in which the main thread is not interrupted; it is answered within one.
 
     Raises
     ------
@@ -44,8 +49,11 @@ class Desk:
         If this machine cannot listen there.
     """
 
-    def __init__(self, place: str | None = None) -> None:
+    def __init__(
+        self, place: str | None = None, held: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
         self.lock = threading.RLock()
+        self._held = held
         self._answers: dict[str, Answer] = {}
         self._door: Door = LocalDoor() if place is None else NetworkDoor(place)
         self.address: Address = self._door.address
@@ -57,6 +65,7 @@ class Desk:
             raise
         self._thread = threading.Thread(target=self._serve, name="orion-desk", daemon=True)
         self._thread.start()
+        open_here(self.address, self._reply_here)
 
     def admit(self, key: str, answer: Answer) -> None:
         """Answer questions asked under ``key`` from now on."""
@@ -69,6 +78,7 @@ class Desk:
 
     def close(self) -> None:
         """Answer nothing any more, and give back the thread and the socket. Again does nothing."""
+        shut_here(self.address)
         self._stop.close()
         self._thread.join()
 
@@ -139,6 +149,14 @@ class Desk:
             caller.examine = None
             self._strangers.remove(caller)
             return _line(passed)
+        return self._answer(question)
+
+    def _reply_here(self, line: bytes) -> bytes:
+        is_main = threading.current_thread() is threading.main_thread()
+        with self._held() if is_main else nullcontext():
+            return self._answer(json.loads(line))
+
+    def _answer(self, question: dict[str, Any]) -> bytes:
         with self.lock:
             answer = self._answers.get(question["trial"])
             if answer is None:

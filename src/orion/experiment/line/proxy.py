@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NoReturn
 
 import optuna
@@ -26,15 +26,16 @@ class TrialProxy(BaseTrial):
         The line to the driver.
     number
         The trial's number.
+    snapshot
+        The trial as it was when this attempt of it began: see :func:`snapshot`.
     """
 
-    def __init__(self, caller: Caller, number: int) -> None:
+    def __init__(self, caller: Caller, number: int, snapshot: Mapping[str, Any]) -> None:
         self._caller = caller
         self._number = number
-        snapshot = caller.ask("snapshot")
-        self._params: dict[str, Any] = snapshot["params"]
+        self._params: dict[str, Any] = dict(snapshot["params"])
         self._distributions = {name: from_json(text) for name, text in snapshot["distributions"].items()}
-        self._user_attrs: dict[str, Any] = snapshot["user_attrs"]
+        self._user_attrs: dict[str, Any] = dict(snapshot["user_attrs"])
         self._datetime_start = _moment(snapshot["datetime_start"])
         self.study = StudyProxy(caller, snapshot["study_name"], snapshot["directions"])
 

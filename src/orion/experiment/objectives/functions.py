@@ -100,10 +100,10 @@ def as_objective(function: Callable[..., Any], parameters: Mapping[str, object])
 
 def _trial(attempt: Attempt) -> Any:
     assignment = attempt.assignment
-    if assignment.address is not None:
+    if assignment.snapshot is not None:
         from orion.experiment.line.proxy import TrialProxy
 
-        return TrialProxy(attempt.caller, assignment.number)
+        return TrialProxy(attempt.caller, assignment.number, assignment.snapshot)
     from optuna.trial import FixedTrial
 
     return FixedTrial(assignment.parameters, assignment.number)

@@ -11,8 +11,9 @@ from typing import Any
 
 from orion.executor import AsyncException, AsyncResult, ExecutorClosed, ExecutorError, Future
 from orion.experiment.errors import DiskFull, ExperimentError, StorageError, TooManyFailures
-from orion.experiment.line.conversation import Conversation
+from orion.experiment.line.conversation import Conversation, snapshot
 from orion.experiment.line.desk import Desk
+from orion.experiment.objectives.functions import DefineByRun
 from orion.experiment.recording.bookkeeping import Bookkeeping
 from orion.experiment.recording.trials import Claim, Trials
 from orion.experiment.recording.verdicts import Failed, Stopped, judge
@@ -247,6 +248,7 @@ class Runner:
             seed=claim.seed,
             n_objectives=self._trials.n_objectives,
             address=self._desk.address,
+            snapshot=snapshot(claim.trial) if isinstance(self._objective, DefineByRun) else None,
             folder=self._books.begin(claim),
             in_driver=self._in_driver,
             in_drivers_thread=self._in_drivers_thread,

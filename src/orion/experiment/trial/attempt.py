@@ -46,6 +46,8 @@ class Assignment:
         How many numbers the objective returns.
     address
         Where the driver answers questions; ``None`` if nobody does.
+    snapshot
+        Of an Optuna trial, for an objective that takes one: see :func:`orion.experiment.line.conversation.snapshot`.
     folder
         The attempt's own; ``None`` if nothing is to be kept.
     in_driver
@@ -61,6 +63,7 @@ class Assignment:
     seed: int
     n_objectives: int = 1
     address: Address | None = None
+    snapshot: dict[str, Any] | None = None
     folder: str | None = None
     in_driver: bool = False
     in_drivers_thread: bool = False
