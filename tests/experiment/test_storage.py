@@ -11,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna.study import StudyDirection
 
 from orion.experiment import Experiment, StorageError
 from orion.experiment.cli.app import main
@@ -195,3 +197,39 @@ def test_a_missing_file_is_not_made_for_reading(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no such file"):
         Experiment("e", {"x": "uniform(0, 1)"}, tmp_path / "a.db").result()
     assert os.listdir(tmp_path) == []
+
+
+def test_what_others_have_written_is_noticed(tmp_path: Path) -> None:
+    ours, theirs = (open_database(tmp_path / "a.db", create=True) for _ in range(2))
+    with closing(ours), closing(theirs):
+        study = ours.storage.create_new_study([StudyDirection.MINIMIZE])
+        assert not ours.unchanged()  # the first time nothing is known
+        for _ in range(3):
+            ours.storage.create_new_trial(study)
+            assert ours.unchanged()
+        assert len(theirs.storage.get_all_trials(study)) == 3
+        assert ours.unchanged()
+        theirs.storage.create_new_trial(study)
+        assert not ours.unchanged()
+        assert ours.unchanged()
+
+
+def test_a_trial_that_is_enqueued_beside_a_run_is_run(tmp_path: Path) -> None:
+    """As by Optuna's command or its dashboard."""
+    storage = str(tmp_path / "a.db")
+    calls = tmp_path / "calls"
+
+    def objective(x: float) -> float:
+        with calls.open("a") as file:
+            file.write(f"{x!r}\n")
+        if calls.read_text().count("\n") == 2:
+            other = optuna.storages.RDBStorage(f"sqlite:///{storage}")
+            optuna.load_study(study_name="e", storage=other).enqueue_trial({"x": 0.125})
+            other.remove_session()
+            other.engine.dispose()
+        return x
+
+    result = Experiment("e", {"x": "uniform(0, 1)"}, storage, seed=1).run(objective, 5, "single", progress=False)
+    assert calls.read_text().split()[2] == "0.125"
+    assert calls.read_text().count("\n") == 5
+    assert [trial.state for trial in result.trials] == ["completed"] * 5

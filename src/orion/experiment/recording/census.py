@@ -63,10 +63,14 @@ class Census:
         self.tally = replace(self._finished, **current)
 
     def moved(self, to_state: str, *, from_state: str | None) -> None:
-        """Take note that a trial has changed its state, until the next count."""
+        """Take note that a trial has changed its state, or is new, until the next count."""
         self.tally = _changed(self.tally, to_state, 1)
-        if from_state is not None:
+        if from_state is None:
+            self.size += 1
+        else:
             self.tally = _changed(self.tally, from_state, -1)
+        if from_state == "waiting":
+            self.queued = None
 
 
 def _changed(tally: Tally, state: str, by: int) -> Tally:

@@ -110,6 +110,7 @@ class Trials:
         self.taken_back: list[tuple[int, dict[str, Any]]] = []
         """Numbers of trials whose driver was killed, and the records of their attempts."""
         self._census = Census(self._storage, self._study_id)
+        self._census_is_true = False
         database.attempt(self._census.count)
 
     @property
@@ -202,18 +203,26 @@ class Trials:
 
     def _claim(self, max_trials: int) -> Claim | None:
         with self._database.lock.exclusive():
-            self._census.count()
+            self._update_census()
             if not may_start(self.tally, max_trials):
                 return None
             queued = self._census.queued
+            self._census_is_true = False  # if this fails midway
             self._study.sampler = self._samplers.for_trial(self._census.size if queued is None else queued.number)
             trial, attempt = self._begin(queued)
             for name, distribution in self._space.distributions.items():
                 _suggest(trial, name, distribution)
             self._census.moved("running", from_state=None if queued is None else "waiting")
+            self._census_is_true = True
         seed = trial_seed(self._seed, trial.number)
         history = [] if queued is None else queued.user_attrs.get(ATTEMPTS, [])
         return Claim(trial.number, trial.params, attempt, seed, history, trial)
+
+    def _update_census(self) -> None:
+        """Count the trials, unless nobody else can have changed them, and none waits, which would have to be found."""
+        unchanged = self._database.unchanged()
+        if not (unchanged and self._census_is_true) or self.tally.waiting:
+            self._census.count()
 
     def _begin(self, queued: FrozenTrial | None) -> tuple[optuna.Trial, int]:
         """Make a trial that runs and is ours, from a queued one or a new one, as ``study.ask`` does."""

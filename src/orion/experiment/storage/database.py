@@ -70,6 +70,10 @@ class Database(ABC):
         with self.errors():
             return operation()
 
+    def unchanged(self) -> bool:
+        """Return whether, for sure, nobody else has written to the database since this was last called."""
+        return False
+
     def durable(self) -> AbstractContextManager[None]:
         """Within it, what is written is on disk when the call that writes it returns.
 

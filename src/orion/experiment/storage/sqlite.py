@@ -28,12 +28,22 @@ class SQLiteFile(FileDatabase):
 
     lock_suffix = ".lock"
     _synchronous = "NORMAL"
+    _version: tuple[sqlite3.Connection | None, int] = (None, 0)
 
     def close(self) -> None:
         """Close the connections and give up the mark of life."""
         self._backend.remove_session()
         self._backend.engine.dispose()
         super().close()
+
+    def unchanged(self) -> bool:
+        """Return whether all that was written since this was last called went through the same connection as now."""
+        with self._backend.engine.connect() as connection:
+            link = connection.connection.dbapi_connection
+            assert isinstance(link, sqlite3.Connection)
+            (version,) = link.execute("PRAGMA data_version").fetchone()
+        before, self._version = self._version, (link, version)
+        return before == self._version
 
     @contextmanager
     def durable(self) -> Iterator[None]:
@@ -50,7 +60,8 @@ class SQLiteFile(FileDatabase):
             try:
                 self._backend = RDBStorage(
                     "sqlite:///experiments",
-                    engine_kwargs={"creator": self._connect},
+                    # The connection used last is the next one: it has in memory what it read.
+                    engine_kwargs={"creator": self._connect, "pool_use_lifo": True},
                     skip_table_creation=self.read_only,
                 )
             except RuntimeError as error:  # its tables are another Optuna's; the message says what to do
