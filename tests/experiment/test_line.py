@@ -181,6 +181,30 @@ def test_a_driver_that_is_gone(place: str | None) -> None:
         caller.ask("should_prune")
 
 
+def test_a_trial_that_suggests_without_end_keeps_nobody_out(begin: Begin, desk: Desk) -> None:
+    proxy = begin()
+    has_asked, enough = threading.Event(), threading.Event()
+
+    def suggest() -> None:
+        while not enough.is_set():
+            proxy.suggest_float("x", 0, 1)
+            has_asked.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        suggesting = thread.submit(suggest)
+        has_asked.wait()
+        with desk.lock:
+            enough.set()
+        suggesting.result()
+
+
+def test_a_trial_that_has_just_begun_is_waited_for_only_as_long_as_it_asks_at_once(begin: Begin, desk: Desk) -> None:
+    proxy = begin()
+    desk.attend("0")  # which says nothing
+    proxy.suggest_float("x", 0, 1)
+    desk.attend("0")
+
+
 def test_many_trials_and_threads_at_once(begin: Begin, study: optuna.Study) -> None:
     proxies = [begin() for _ in range(4)]
     together = threading.Barrier(8)

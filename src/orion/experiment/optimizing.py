@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -131,6 +132,7 @@ class _Optimization:
         began = time.monotonic()
         started = 0
         pending: list[Future[Any]] = []
+        ends: deque[AsyncResult[Any] | AsyncException[Any]] = deque()
         try:
             while True:
                 while (
@@ -140,12 +142,15 @@ class _Optimization:
                     and self._problem is None
                     and not self._study._stop_flag
                 ):
-                    pending.append(self._start())
+                    future = self._start()
+                    pending.append(future)
                     started += 1
-                if not pending:
+                    if ends:  # it should get to its work before the driver goes on
+                        self._desk.attend(_key(self._running[future]))
+                if not pending and not ends:
                     break
-                for end in self._engine.async_get(pending):
-                    self._settle(end)
+                ends += self._engine.async_get(pending, 0 if ends else None)
+                self._settle(ends.popleft())
         except BaseException:
             self._abandon()
             raise
@@ -174,7 +179,7 @@ class _Optimization:
     def _settle(self, end: AsyncResult[Any] | AsyncException[Any]) -> None:
         """Tell the study of a trial's end, and whom else it concerns."""
         trial = self._running.pop(end.future)
-        self._desk.dismiss(f"trial {trial.number}, attempt 1")
+        self._desk.dismiss(_key(trial))
         with self._desk.lock:
             if isinstance(end, AsyncResult):
                 self._tell(trial, end.value)
@@ -207,10 +212,15 @@ class _Optimization:
         """Stop what runs, and leave no running trial in the study."""
         for future, trial in self._running.items():
             future.cancel()
-            self._desk.dismiss(f"trial {trial.number}, attempt 1")
+            self._desk.dismiss(_key(trial))
             with self._desk.lock:
                 self._study.tell(trial, state=TrialState.FAIL)
         self._running.clear()
+
+
+def _key(trial: Trial) -> str:
+    """Return under what a trial asks."""
+    return f"trial {trial.number}, attempt 1"
 
 
 class _Call:

@@ -6,8 +6,9 @@ import json
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Any, TypeAlias
 
 from orion.experiment.line.address import Address
@@ -23,6 +24,9 @@ _CHUNK = 1 << 16
 _LONGEST_QUESTION = 1 << 24
 _LONGEST_PROOF = 1 << 10
 _SEND_TIMEOUT_S = 10.0
+_STAY_S = 0.002  # within which a trial that has had one suggestion asks for the next, if it does so at once
+_MOST_IN_A_ROW = 100
+_FIRST_QUESTION_S = 0.005  # within which a trial that has just begun asks, if it does so first of all
 _MOST_STRANGERS = 64
 _JUNK = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -55,6 +59,7 @@ class Desk:
         self.lock = threading.RLock()
         self._held = held
         self._answers: dict[str, Answer] = {}
+        self._has_asked: dict[str, threading.Event] = {}
         self._door: Door = LocalDoor() if place is None else NetworkDoor(place)
         self.address: Address = self._door.address
         self._strangers: list[_Caller] = []
@@ -69,12 +74,21 @@ class Desk:
 
     def admit(self, key: str, answer: Answer) -> None:
         """Answer questions asked under ``key`` from now on."""
+        self._has_asked[key] = threading.Event()
         self._answers[key] = answer
+
+    def attend(self, key: str) -> None:
+        """Wait for the first question asked under ``key``, but only as long as one takes that is asked at once.
+
+        For who would go on to something long under the lock: the trial would be kept from its work meanwhile.
+        """
+        self._has_asked[key].wait(_FIRST_QUESTION_S)
 
     def dismiss(self, key: str) -> None:
         """Answer them no longer; once this returns, none is being answered."""
         with self.lock:
             self._answers.pop(key, None)
+            self._has_asked.pop(key, None)
 
     def close(self) -> None:
         """Answer nothing any more, and give back the thread and the socket. Again does nothing."""
@@ -134,14 +148,29 @@ class Desk:
         caller.link.close()
 
     def _hear(self, caller: _Caller) -> bool:
-        """Answer the whole questions that have arrived from a caller; false if there will be no more."""
-        try:
-            questions = caller.read()
-            for question in questions or ():
-                caller.link.sendall(self._reply(caller, json.loads(question)))
-        except (OSError, *_JUNK):  # it has gone, or it is no trial of ours
-            return False
-        return questions is not None
+        """Answer the whole questions that have arrived from a caller; false if there will be no more.
+
+        A trial that has had a suggestion mostly asks for the next one at once. The lock is kept for it, since whoever
+        takes it in between may have it for long, and all that time the trial could not do its work.
+        """
+        with ExitStack() as kept:
+            try:
+                for turn in range(_MOST_IN_A_ROW):
+                    questions = caller.read(_STAY_S if turn else _SEND_TIMEOUT_S)
+                    goes_on = False
+                    for question in map(json.loads, questions or ()):
+                        goes_on = caller.examine is None and question["ask"].startswith("suggest_")
+                        if goes_on:
+                            kept.enter_context(self.lock)
+                        else:
+                            kept.close()
+                        caller.link.sendall(self._reply(caller, question))
+                    if not goes_on:
+                        return questions is not None
+            except (OSError, *_JUNK):  # it has gone, or it is no trial of ours
+                return False
+        time.sleep(_STAY_S)  # let others have the lock
+        return True
 
     def _reply(self, caller: _Caller, question: dict[str, Any]) -> bytes:
         if caller.examine is not None:
@@ -161,6 +190,7 @@ class Desk:
             answer = self._answers.get(question["trial"])
             if answer is None:
                 return _line({"over": True})
+            self._has_asked[question["trial"]].set()
             try:
                 return _line({"value": answer(question["ask"], question["arguments"])})
             except Exception as error:  # noqa: BLE001 - a sampler or pruner of the user's may raise anything
@@ -176,9 +206,15 @@ class _Caller:
         """What it has to pass first."""
         self._rest = bytearray()
 
-    def read(self) -> list[bytearray] | None:
-        """Return the whole lines that have arrived; ``None`` at the end."""
-        chunk = self.link.recv(_CHUNK)
+    def read(self, within: float = _SEND_TIMEOUT_S) -> list[bytearray] | None:
+        """Return the whole lines that have arrived, or arrive now; ``None`` at the end."""
+        self.link.settimeout(within)
+        try:
+            chunk = self.link.recv(_CHUNK)
+        except TimeoutError:
+            return []
+        finally:
+            self.link.settimeout(_SEND_TIMEOUT_S)
         if not chunk:
             return None
         self._rest += chunk
