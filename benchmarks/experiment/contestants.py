@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
@@ -67,8 +70,8 @@ def ours(search: Search, engine: str) -> Taken:
 def experiment(search: Search, engine: str) -> Taken:
     """Run an experiment, whose trials have folders, too."""
     sampler = _sampler(search)
-    with tempfile.TemporaryDirectory() as folder:
-        known = Experiment("bench", SPACE, f"{folder}/e.db", sampler=sampler)
+    with _new_file() as path:
+        known = Experiment("bench", SPACE, path, sampler=sampler)
         known.run(search.objective, search.all_trials, engine, search.workers, progress=False)
     return _taken(sampler)
 
@@ -117,8 +120,27 @@ def _taken(sampler: _Marks) -> Taken:
 @contextmanager
 def _study(search: Search) -> Iterator[optuna.Study]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with tempfile.TemporaryDirectory() as folder:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/o.db")
+    with _new_file() as path:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
         yield optuna.create_study(storage=storage, sampler=_sampler(search))
         storage.remove_session()
         storage.engine.dispose()
+
+
+_folder: list[tempfile.TemporaryDirectory[str]] = []  # once made, until the process ends
+_numbers = itertools.count()
+
+
+@contextmanager
+def _new_file() -> Iterator[Path]:
+    """Return where a new database may be: in the same folder for all.
+
+    SQLite makes a file beside it for each commit, and where the folder is on the disk decides whether that takes 20
+    microseconds or more than a millisecond.
+    """
+    if not _folder:
+        _folder.append(tempfile.TemporaryDirectory())
+    path = Path(_folder[0].name, f"{next(_numbers)}.db")
+    yield path
+    path.unlink()
+    shutil.rmtree(path.with_suffix(".trials"), ignore_errors=True)
