@@ -433,8 +433,8 @@ class BaseExecutor(Iterating):
 
     def _settle_all(self, ends: Sequence[tuple[Future[Any], Outcome]]) -> None:
         """Take the ends of several tasks; at once, if none of them may be retried, or is to be traced as failed."""
-        untraced = self._trace is None or all(outcome.ok for _, outcome in ends)
-        if untraced and all(future._attempt > future._options.retries for future, _ in ends):
+        untraced = self._trace is None
+        if all((untraced or outcome.ok) and future._attempt > future._options.retries for future, outcome in ends):
             self._tracker.settle_all(ends)
         else:
             for future, outcome in ends:
