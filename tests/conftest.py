@@ -29,6 +29,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Heed Ctrl-C also in a shell's background job, which is started without; else programs under test would not.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # And SIGHUP under nohup, which tests send too.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     folder = config.getoption("--guarantees")
     if folder is not None and not hasattr(config, "workerinput"):  # else the one that started this process hears of all
         config.pluginmanager.register(Recorder(folder))
