@@ -133,6 +133,7 @@ class _Optimization:
         started = 0
         pending: list[Future[Any]] = []
         ends: deque[AsyncResult[Any] | AsyncException[Any]] = deque()
+        newest = None
         try:
             while True:
                 while (
@@ -142,14 +143,14 @@ class _Optimization:
                     and self._problem is None
                     and not self._study._stop_flag
                 ):
-                    future = self._start()
-                    pending.append(future)
+                    newest = self._start()
+                    pending.append(newest)
                     started += 1
-                    if ends:  # it should get to its work before the driver goes on
-                        self._desk.attend(_key(self._running[future]))
                 if not pending and not ends:
                     break
                 ends += self._engine.async_get(pending, 0 if ends else None)
+                if newest in self._running:  # it should get to its work before the driver goes on
+                    self._desk.attend(_key(self._running[newest]))
                 self._settle(ends.popleft())
         except BaseException:
             self._abandon()

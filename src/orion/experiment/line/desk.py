@@ -59,7 +59,7 @@ class Desk:
         self.lock = threading.RLock()
         self._held = held
         self._answers: dict[str, Answer] = {}
-        self._has_asked: dict[str, threading.Event] = {}
+        self._first_questions: dict[str, tuple[threading.Event, float]] = {}  # of the first, and when it comes at last
         self._door: Door = LocalDoor() if place is None else NetworkDoor(place)
         self.address: Address = self._door.address
         self._strangers: list[_Caller] = []
@@ -74,21 +74,23 @@ class Desk:
 
     def admit(self, key: str, answer: Answer) -> None:
         """Answer questions asked under ``key`` from now on."""
-        self._has_asked[key] = threading.Event()
+        self._first_questions[key] = threading.Event(), time.monotonic() + _FIRST_QUESTION_S
         self._answers[key] = answer
 
     def attend(self, key: str) -> None:
-        """Wait for the first question asked under ``key``, but only as long as one takes that is asked at once.
+        """Wait for the first question asked under ``key``, but no longer than one takes that is asked at once.
 
         For who would go on to something long under the lock: the trial would be kept from its work meanwhile.
         """
-        self._has_asked[key].wait(_FIRST_QUESTION_S)
+        was_asked, at_last = self._first_questions[key]
+        if not was_asked.is_set():
+            was_asked.wait(max(0, at_last - time.monotonic()))
 
     def dismiss(self, key: str) -> None:
         """Answer them no longer; once this returns, none is being answered."""
         with self.lock:
             self._answers.pop(key, None)
-            self._has_asked.pop(key, None)
+            self._first_questions.pop(key, None)
 
     def close(self) -> None:
         """Answer nothing any more, and give back the thread and the socket. Again does nothing."""
@@ -190,7 +192,7 @@ class Desk:
             answer = self._answers.get(question["trial"])
             if answer is None:
                 return _line({"over": True})
-            self._has_asked[question["trial"]].set()
+            self._first_questions[question["trial"]][0].set()
             try:
                 return _line({"value": answer(question["ask"], question["arguments"])})
             except Exception as error:  # noqa: BLE001 - a sampler or pruner of the user's may raise anything
