@@ -133,7 +133,7 @@ class _Optimization:
         started = 0
         pending: list[Future[Any]] = []
         ends: deque[AsyncResult[Any] | AsyncException[Any]] = deque()
-        newest = None
+        newest: Future[Any] | None = None
         try:
             while True:
                 while (
@@ -149,7 +149,7 @@ class _Optimization:
                 if not pending and not ends:
                     break
                 ends += self._engine.async_get(pending, 0 if ends else None)
-                if newest in self._running:  # it should get to its work before the driver goes on
+                if newest is not None and not newest.ready():  # it should get to its work before the driver goes on
                     self._desk.attend(_key(self._running[newest]))
                 self._settle(ends.popleft())
         except BaseException:

@@ -62,18 +62,21 @@ def _dumps_any(obj: object, buffers: list[pickle.PickleBuffer] | None, kind: typ
                     _mention_main.add(kind)
                 if buffers is not None:
                     buffers.clear()
-            file = io.BytesIO()
-            aware(_ByName(file, _PROTOCOL, buffer_callback=callback), copyreg.dispatch_table).dump(obj)
-            return file.getvalue()
+            return _dumped(_ByName, copyreg.dispatch_table, obj, callback)
     except Exception:  # noqa: S110 - what plain pickle refuses, cloudpickle may take; if not, it says why
         pass
     import cloudpickle
 
     if buffers is not None:
         buffers.clear()
+    return _dumped(cloudpickle.Pickler, cloudpickle.Pickler.dispatch_table, obj, callback)
+
+
+def _dumped(kind: Callable[..., Any], known: Any, obj: object, callback: Callable[..., bool] | None) -> bytes:
+    """Serialise ``obj`` with a kind of pickler, which knows types by ``known``."""
     file = io.BytesIO()
-    pickler = cloudpickle.Pickler(file, _PROTOCOL, buffer_callback=callback)
-    (pickler if callback is None else aware(pickler, pickler.dispatch_table)).dump(obj)
+    pickler = kind(file, _PROTOCOL, buffer_callback=callback)
+    (pickler if callback is None else aware(pickler, known)).dump(obj)
     return file.getvalue()
 
 
