@@ -47,7 +47,7 @@ def address_of(folder: Path) -> str:
     return (folder / "address").read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the folder of a service with four workers."""
     folder = tmp_path_factory.mktemp("dask") / "service"
@@ -60,10 +60,11 @@ async def several_questions(client: Client) -> None:
     await asyncio.gather(*(client.scheduler.identity() for _ in range(16)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(served: Path) -> Iterator[Client]:
     with Client(address_of(served), security=tls(served), set_as_default=False) as client:
-        # What Dask's client keeps open once it was needed is there before the first test.
+        # What Dask's client keeps open once it was needed is there before the first test; and it ends with the last of
+        # this file, since it may connect anew at any time, which other tests would be told to have left behind.
         with Dask(1, client=client) as executor:
             assert executor.submit(tasks.identity, bytes(50_000_000)).get() == bytes(50_000_000)
         # It asks the scheduler something every two seconds, and keeps as many connections as were needed at a time.

@@ -93,7 +93,8 @@ def start(folder: Path, **settings: object) -> Slurm:
 def held(executor: Slurm, folder: Path, name: str) -> Future[str]:
     """Return a task that runs until the test releases it."""
     started = folder / f"started {name}"
-    future = executor.submit(tasks.touch_and_wait, started, folder / f"release {name}", name)
+    # A controller takes its time to write down what jobs there are, to start again, and to be missed.
+    future = executor.submit(tasks.touch_and_wait, started, folder / f"release {name}", name, 2 * PATIENCE)
     tasks.wait_for_file(started, PATIENCE)
     return future
 

@@ -53,10 +53,10 @@ def wait_for_file(path: Path, patience: float = PATIENCE) -> None:
         time.sleep(0.005)
 
 
-def touch_and_wait(started: Path, release: Path, value: T) -> T:
+def touch_and_wait(started: Path, release: Path, value: T, patience: float = PATIENCE) -> T:
     """Make the file ``started``, wait for the file ``release``, return ``value``."""
     started.touch()
-    wait_for_file(release)
+    wait_for_file(release, patience)
     return value
 
 
