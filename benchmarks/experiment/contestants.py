@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,7 +128,12 @@ def _study(search: Search) -> Iterator[optuna.Study]:
         storage.engine.dispose()
 
 
-_folder: list[tempfile.TemporaryDirectory[str]] = []  # once made, until the process ends
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of all databases, which is gone when this process has ended."""
+    return tempfile.TemporaryDirectory()
+
+
 _numbers = itertools.count()
 
 
@@ -138,9 +144,7 @@ def _new_file() -> Iterator[Path]:
     SQLite makes a file beside it for each commit, and where the folder is on the disk decides whether that takes 20
     microseconds or more than a millisecond.
     """
-    if not _folder:
-        _folder.append(tempfile.TemporaryDirectory())
-    path = Path(_folder[0].name, f"{next(_numbers)}.db")
+    path = Path(_folder().name, f"{next(_numbers)}.db")
     yield path
     path.unlink()
     shutil.rmtree(path.with_suffix(".trials"), ignore_errors=True)
