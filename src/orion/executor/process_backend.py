@@ -7,7 +7,7 @@ import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from orion.executor._core import payload
 from orion.executor._core.cpus import available_cpus
@@ -18,6 +18,9 @@ from orion.executor._process.search_path import PathFirst
 from orion.executor._process.setup import WorkerSetup, can_measure, environment
 from orion.executor.base import BaseExecutor, Future
 from orion.executor.errors import OptionNotSupported
+
+if TYPE_CHECKING:
+    from orion.executor._trace.recorder import Recorder
 
 __all__ = ["ProcessExecutor"]
 
@@ -140,8 +143,8 @@ class ProcessExecutor(BaseExecutor):
     def _release(self) -> None:
         self._pool.close()
 
-    def _report_times(self, wanted: bool) -> None:
-        self._pool.report_times(wanted)
+    def _record(self, recorder: Recorder | None) -> None:
+        self._pool.record(recorder)
 
     def _running_count(self) -> int:
         with self._pool.lock:

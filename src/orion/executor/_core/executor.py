@@ -399,8 +399,8 @@ class BaseExecutor(Iterating):
             self._trace.ran(future, worker, began, time.monotonic_ns())
         return outcome
 
-    def _report_times(self, wanted: bool) -> None:
-        """Have workers tell when they ran a task, for :meth:`Recorder.ran`; or no longer."""
+    def _record(self, recorder: Recorder | None) -> None:
+        """Have workers tell when they ran a task, and ``recorder`` know it; or no longer."""
 
     def _running_count(self) -> int | None:
         """Return how many tasks run at this moment; ``None`` if the engine cannot tell."""
@@ -479,7 +479,7 @@ class BaseExecutor(Iterating):
             outlet.add(future)
         self._tracker.add(future, from_task=self._inside_task())
         if self._trace is not None:
-            self._trace.submitted(number)
+            self._trace.submitted(number, name)
         return future
 
     def _begin(self, future: Future[Any]) -> None:

@@ -29,9 +29,9 @@ class Hearing:
     def _trace(self, member: Member, task: int) -> None:
         """Take down when a task has run, as far as could be heard from here."""
         future = self._pool.ledger.sent.get(task)
-        trace = None if future is None else future._executor._trace
-        if future is not None and trace is not None and member.started is not None:
-            trace.ran(future, member.state.pid, int(member.started * 1e9), time.monotonic_ns())
+        recorder = self._pool.recorder
+        if future is not None and recorder is not None and member.started is not None:
+            recorder.ran(future, member.state.pid, int(member.started * 1e9), time.monotonic_ns())
 
     def hear(self, member: Member, message: Message, later: Later) -> None:
         worker, kind, number = member.state, message.kind, message.number

@@ -71,6 +71,8 @@ class Adoption:
             call = self._pool.keep(data, buffers) if self._pool.relay is None else None
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)
+            if executor._trace is not None:
+                executor._trace.submitted(child._id, name)
         except BaseException as error:
             self._pool.reply(worker.number, number, *encoded(Failure(error)))
             return

@@ -8,13 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pickle import PickleBuffer
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure, Outcome
 from orion.executor._process.ledger import Ledger, WorkerState
 from orion.executor._process.verdicts import Verdict, over_time
 from orion.executor.errors import ExecutorError, TaskReport
+
+if TYPE_CHECKING:
+    from orion.executor._trace.recorder import Recorder
 
 __all__ = ["BasePool", "Later", "Relay", "settle_all"]
 
@@ -69,6 +72,7 @@ class BasePool(ABC):
         self.closing = False
         self.broken: Failure | None = None
         self.relay: Relay | None = None
+        self.recorder: Recorder | None = None
 
     @abstractmethod
     def keep(self, data: bytes, buffers: Sequence[PickleBuffer | memoryview]) -> Any:
@@ -125,8 +129,10 @@ class BasePool(ABC):
     ) -> None:
         """Tell a worker how what it submitted has ended; nothing happens if it has died."""
 
-    def report_times(self, wanted: bool) -> None:  # noqa: B027 - nothing, where workers tell it anyway
-        """Have workers tell when they ran a task."""
+    def record(self, recorder: Recorder | None) -> None:
+        """Let ``recorder`` know when and where tasks have run; or nobody."""
+        with self.lock:
+            self.recorder = recorder
 
     # With the lock held
 

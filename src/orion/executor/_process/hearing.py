@@ -13,14 +13,15 @@ from orion.executor._core.outcome import Failure, Outcome, described
 from orion.executor._process.adoption import Adoption
 from orion.executor._process.base_pool import Later
 from orion.executor._process.ends import Ends
-from orion.executor._process.wire import PEAK_MEMORY, TIMES, Form, Frame, Kind, Packet
+from orion.executor._process.wire import PEAK_MEMORY, Form, Frame, Kind, Packet
 
 if TYPE_CHECKING:
     from orion.executor._process.pool import Pool
 
 __all__ = ["Hearing"]
 
-_WHOLE = (Form.INLINE, Form.TIMED)  # forms of frames that hold all of a result
+_RETURNED = Kind.RETURNED
+_INLINE = Form.INLINE
 
 
 class Hearing:
@@ -50,12 +51,9 @@ class Hearing:
         set_heard = self._pool.channels.slots.set_heard
         for frame in frames:
             kind, form, number, task, body = frame
-            if kind == Kind.RETURNED and form in _WHOLE and number in workers:  # nearly all are of this kind
+            if kind == _RETURNED and form == _INLINE and number in workers:  # nearly all are of this kind
                 worker = workers[number]
                 set_heard(worker.slot, task)
-                if form == Form.TIMED:
-                    self._trace(frame)
-                    body = body[TIMES.size :]
                 self._ends.task_ended(worker, task, Arrived(True, body), later)
             else:
                 self._hear(frame, later)
@@ -66,8 +64,6 @@ class Hearing:
             self._handlers[frame.kind](frame, later)
 
     def _ended(self, frame: Frame, later: Later) -> None:
-        if frame.form & Form.TIMED:
-            self._trace(frame)
         outcome: Outcome
         try:
             data, buffers = self._pool.content(frame)
@@ -77,13 +73,6 @@ class Hearing:
         worker = self._pool.ledger.workers[frame.worker]
         self._pool.channels.slots.set_heard(worker.slot, frame.number)
         self._ends.task_ended(worker, frame.number, outcome, later)
-
-    def _trace(self, frame: Frame) -> None:
-        """Take down when a task has run."""
-        future = self._pool.ledger.sent.get(frame.number)
-        trace = None if future is None else future._executor._trace
-        if future is not None and trace is not None:
-            trace.ran(future, self._pool.ledger.workers[frame.worker].pid, *TIMES.unpack_from(frame.body))
 
     def _spawned(self, frame: Frame, later: Later) -> None:
         self._pool.ledger.workers[frame.worker].pid = frame.number

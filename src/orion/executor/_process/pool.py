@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Sequence
 from pickle import PickleBuffer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orion.executor._core.future import Future
 from orion.executor._core.outcome import Failure
@@ -28,7 +28,6 @@ from orion.executor._process.wire import (
     CALL_ROOM,
     FRAME_ROOM,
     REPLY_ROOM,
-    TIMES,
     Form,
     Frame,
     Order,
@@ -37,6 +36,9 @@ from orion.executor._process.wire import (
     Reply,
 )
 from orion.executor.errors import TaskReport, WorkersUnfit
+
+if TYPE_CHECKING:
+    from orion.executor._trace.recorder import Recorder
 
 __all__ = ["Pool"]
 
@@ -103,10 +105,11 @@ class Pool(BasePool):
             self.wake = -1
         segments.end_keeping()
 
-    def report_times(self, wanted: bool) -> None:
+    def record(self, recorder: Recorder | None) -> None:
+        super().record(recorder)
         with self.lock:
             if not self.closing:
-                self.channels.slots.is_timed = wanted
+                self.channels.slots.timed[0] = recorder is not None
 
     # With the lock held
 
@@ -156,8 +159,6 @@ class Pool(BasePool):
         """
         if frame.form == Form.INLINE:
             return frame.body, []
-        if frame.form == Form.TIMED:
-            return frame.body[TIMES.size :], []
         if frame.form == Form.PIECES:
             arrived = self.pieces.pop(frame.worker)
             if arrived is None:

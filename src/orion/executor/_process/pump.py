@@ -99,6 +99,10 @@ class Pump:
         frames = self._frames.read()
         later = Later()
         with self._pool.lock:
+            if self._frames.records:
+                if self._pool.recorder is not None:
+                    self._pool.recorder.told += self._frames.records
+                self._frames.records.clear()
             self._hearing.hear_all(frames, later)
             failed = self._pool.feed()
         later.carry_out()

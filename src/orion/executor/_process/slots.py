@@ -10,15 +10,30 @@ import mmap
 import os
 
 from orion.executor._process.wire import PACKET_BYTES, Packet
+from orion.executor._trace.record import RECORD
 
-__all__ = ["DONE", "HEARD", "MAP_BYTES", "N_SLOTS", "STARTED_NS", "TASK", "Slots"]
+__all__ = [
+    "ATTEMPT_AND_PID",
+    "DONE",
+    "ENDED_NS",
+    "HEARD",
+    "MAP_BYTES",
+    "N_SLOTS",
+    "PEAK_BYTES",
+    "STARTED_NS",
+    "TASK",
+    "Slots",
+]
 
 _SLOT_BYTES = 2 * PACKET_BYTES
-# Which of its marks is what:
+# Which of its marks is what; the first are what a trace's record of a run is made of.
 TASK = 0  # the task that the worker has begun last, written after
 STARTED_NS = 1  # the nanoseconds of the monotonic clock at which it did
-DONE = 2  # the last task whose end it has reported
-HEARD = 3  # the last task of whose end the driver has heard, which the driver writes
+ENDED_NS = 2  # and at which the task ended, if that is to be told
+PEAK_BYTES = 3  # the most memory that the worker has had by then
+ATTEMPT_AND_PID = 4
+DONE = 5  # the last task whose end it has reported
+HEARD = 6  # the last task of whose end the driver has heard, which the driver writes
 _TAIL_AT = 64
 _WORDS = _SLOT_BYTES // 8
 _FIRST_MARK = PACKET_BYTES // 8
@@ -40,15 +55,8 @@ class Slots:
         self._map = mmap.mmap(fd, MAP_BYTES)
         self._view = memoryview(self._map)
         self._words = self._view.cast("Q")
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether workers are to tell when they ran a task."""
-        return self._map[_TIMED_AT] != 0
-
-    @is_timed.setter
-    def is_timed(self, wanted: bool) -> None:
-        self._map[_TIMED_AT] = wanted
+        self.timed = self._view[_TIMED_AT : _TIMED_AT + 1]
+        """One byte: whether workers are to tell when they ran a task."""
 
     def packet(self, slot: int) -> memoryview:
         """Return where the worker of that slot reads its packets to."""
@@ -59,6 +67,11 @@ class Slots:
         """Return the words that say what the worker of that slot does."""
         start = slot * _WORDS + _FIRST_MARK
         return self._words[start : start + _TAIL_AT // 8]
+
+    def record(self, slot: int) -> memoryview:
+        """Return the marks that are the :data:`RECORD` of a run."""
+        start = slot * _SLOT_BYTES + PACKET_BYTES
+        return self._view[start : start + RECORD.size]
 
     def tail(self, slot: int) -> memoryview:
         """Return where the end of what the worker's task prints is kept."""
@@ -96,6 +109,7 @@ class Slots:
 
     def close(self) -> None:
         self._words.release()
+        self.timed.release()
         self._view.release()
         self._map.close()
         os.close(self.fd)

@@ -12,13 +12,14 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from orion.executor._trace.record import RECORD
+
 __all__ = [
     "CALL_ROOM",
     "DESCRIPTORS_GONE",
     "FRAME_ROOM",
     "PACKET_BYTES",
     "REPLY_ROOM",
-    "TIMES",
     "Form",
     "Frame",
     "FrameReader",
@@ -41,7 +42,7 @@ class Form:
     INLINE = 0
     SEGMENT = 1
     PIECES = 2  # what came before it, or has to be fetched
-    TIMED = 4  # besides: in a result, its own body is preceded by when the task ran
+    TIMED = 4  # besides: in a result, a RECORD of the run comes before the body
 
 
 class Packet:
@@ -119,7 +120,6 @@ class Reply:
 
 
 REPLY_ROOM = PACKET_BYTES - Reply.HEADER.size
-TIMES = struct.Struct("<QQQ")  # when the task began and ended, nanoseconds of the monotonic clock; peak memory in bytes
 PEAK_MEMORY = struct.Struct("<Q")  # bytes
 
 
@@ -134,13 +134,30 @@ class Frame(NamedTuple):
 
 
 _FRAME = struct.Struct("<HBBIQ")  # length of all, kind, form, worker, number
-FRAME_ROOM = PACKET_BYTES - _FRAME.size
+_FRAME_BYTES = _FRAME.size
+_RECORD_BYTES = RECORD.size
+FRAME_ROOM = PACKET_BYTES - _FRAME_BYTES - _RECORD_BYTES
+_unpack_frame = _FRAME.unpack_from
+_new_tuple = tuple.__new__  # a NamedTuple's own way takes twice as long
+_TIMED = Form.TIMED
+_LAST_KIND = Kind.FETCH
+_LAST_FORM = Form.PIECES | Form.TIMED
 _READ_BYTES = 1 << 18
 
 
-def frame(kind: int, worker: int, number: int = 0, body: bytes = b"", form: int = Form.INLINE) -> bytes:
-    """Return a frame's bytes, to be written at once."""
-    return _FRAME.pack(_FRAME.size + len(body), kind, form, worker, number) + body
+def frame(
+    kind: int,
+    worker: int,
+    number: int = 0,
+    body: bytes = b"",
+    form: int = Form.INLINE,
+    record: memoryview | None = None,
+) -> bytes:
+    """Return a frame's bytes, to be written at once; with the :data:`RECORD` of the run if there is one."""
+    if record is None:
+        return _FRAME.pack(_FRAME_BYTES + len(body), kind, form, worker, number) + body
+    length = _FRAME_BYTES + _RECORD_BYTES + len(body)
+    return b"".join((_FRAME.pack(length, kind, form | _TIMED, worker, number), record, body))
 
 
 class PacketWriter:
@@ -179,6 +196,8 @@ class FrameReader:
         self._memory = bytearray(_READ_BYTES)
         self._view = memoryview(self._memory)
         self._filled = 0
+        self.records = bytearray()
+        """When tasks ran, as far as frames have told: one :data:`RECORD` after another."""
 
     def read(self) -> list[Frame]:
         """Return the frames that have arrived whole; what has arrived of another is kept.
@@ -190,19 +209,22 @@ class FrameReader:
         ValueError
             If these are no frames: then nothing that comes after it can be told apart either.
         """
-        end = self._filled + os.readv(self._fd, [self._view[self._filled :]])
+        view, records = self._view, self.records
+        end = self._filled + os.readv(self._fd, [view[self._filled :]])
         start = 0
         found = []
-        while end - start >= _FRAME.size:
-            length, kind, form, worker, number = _FRAME.unpack_from(self._memory, start)
-            if not (
-                _FRAME.size <= length <= PACKET_BYTES and 0 < kind <= Kind.FETCH and form <= Form.PIECES | Form.TIMED
-            ):
-                raise ValueError(f"{bytes(self._view[start : start + _FRAME.size])!r} begins no frame")
+        while end - start >= _FRAME_BYTES:
+            length, kind, form, worker, number = _unpack_frame(view, start)
+            if not (_FRAME_BYTES <= length <= PACKET_BYTES and 0 < kind <= _LAST_KIND and form <= _LAST_FORM):
+                raise ValueError(f"{bytes(view[start : start + _FRAME_BYTES])!r} begins no frame")
             if end - start < length:
                 break
-            body = bytes(self._view[start + _FRAME.size : start + length])
-            found.append(Frame(kind, form, worker, number, body))
+            body_at = start + _FRAME_BYTES
+            if form >= _TIMED:
+                form -= _TIMED
+                record_at, body_at = body_at, body_at + _RECORD_BYTES
+                records += view[record_at:body_at]
+            found.append(_new_tuple(Frame, (kind, form, worker, number, bytes(view[body_at : start + length]))))
             start += length
         self._filled = end - start
         if self._filled:

@@ -18,11 +18,11 @@ from orion.executor._core import payload, worker_side
 from orion.executor._process import segments
 from orion.executor._process.pieces import cut, put_together
 from orion.executor._process.setup import WorkerSetup
-from orion.executor._process.slots import DONE, HEARD, STARTED_NS, TASK, Slots
+from orion.executor._process.slots import ATTEMPT_AND_PID, DONE, ENDED_NS, HEARD, PEAK_BYTES, STARTED_NS, TASK, Slots
 from orion.executor._process.surroundings import Surroundings
 from orion.executor._process.tail import Tee, start_tail
 from orion.executor._process.upkeep import Upkeep
-from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, TIMES, Form, Kind, Packet, frame
+from orion.executor._process.wire import DESCRIPTORS_GONE, FRAME_ROOM, Form, Kind, Packet, frame
 
 __all__ = ["Worker"]
 
@@ -53,11 +53,12 @@ class Worker:
         self._tasks, self._tasks_now, self._results = pipes
         self._slots = slots
         self._marks = slots.marks(slot)
+        self._timed = slots.timed
+        self._record = slots.record(slot)
         self._driver = driver
         self._setup = setup
         self._wears_out = setup.max_tasks is not None or setup.max_memory_bytes is not None
         self._pid = os.getpid()
-        self._peak = 0
         self._send_lock = threading.Lock()
         self._pipes = self._pipe_sizes()
         self._cookie = self._link_cookie()
@@ -109,30 +110,33 @@ class Worker:
                 return self._marks[HEARD] != self._marks[DONE] or upkeep.look(now_ns)
         return upkeep.look(now_ns) and os.readv(self._tasks, buffers) > 0
 
-    def send(self, kind: int, number: int, data: bytes = b"", buffers: Any = (), times: bytes = b"") -> None:
+    def send(
+        self, kind: int, number: int, data: bytes = b"", buffers: Any = (), record: memoryview | None = None
+    ) -> None:
         """Tell the driver; what is too large for a frame goes into a segment, whose descriptor precedes the frame."""
-        timed = Form.TIMED if times else 0
-        if not buffers and len(data) + len(times) <= FRAME_ROOM:
-            os.write(self._results, frame(kind, self.number, number, times + data, Form.INLINE | timed))
+        if not buffers and len(data) <= FRAME_ROOM:
+            os.write(self._results, frame(kind, self.number, number, data, Form.INLINE, record))
             return
         try:
             fd = segments.write([data, *buffers])
         except OSError:
-            self._send_in_pieces(kind, number, [data, *buffers])
+            self._send_in_pieces(kind, number, [data, *buffers], record)
             return
         self._check_link()
         try:
             with self._send_lock:  # the driver takes descriptors in the order of their frames
                 socket.send_fds(self.link, [b"\0"], [fd])
-                os.write(self._results, frame(kind, self.number, number, times, Form.SEGMENT | timed))
+                os.write(self._results, frame(kind, self.number, number, b"", Form.SEGMENT, record))
         finally:
             os.close(fd)
 
-    def _send_in_pieces(self, kind: int, number: int, parts: list[bytes | pickle.PickleBuffer]) -> None:
+    def _send_in_pieces(
+        self, kind: int, number: int, parts: list[bytes | pickle.PickleBuffer], record: memoryview | None
+    ) -> None:
         with self._send_lock:
             for piece in cut(parts, FRAME_ROOM):
                 os.write(self._results, frame(Kind.PIECE, self.number, number, piece))
-            os.write(self._results, frame(kind, self.number, number, form=Form.PIECES))
+            os.write(self._results, frame(kind, self.number, number, b"", Form.PIECES, record))
 
     def listen(self) -> None:
         """See to it that the driver's replies are heard."""
@@ -186,7 +190,7 @@ class Worker:
             sys.stderr.flush()
         self._check_pipes()
         try:
-            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._times())
+            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._told_run(attempt))
         except OSError as error:
             problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
             self.send(Kind.RAISED, task, problem)
@@ -200,16 +204,18 @@ class Worker:
             raise MemoryError("the driver has no room to send the call")
         return call, buffers
 
-    def _times(self) -> bytes:
-        """Return when the task has run, and the most memory that this process has had, if that is wanted."""
-        if not self._slots.is_timed:
-            return b""
-        began, ended = self._marks[STARTED_NS], time.monotonic_ns()
-        if ended - began > _SHORT_NS or not self._peak:
+    def _told_run(self, attempt: int) -> memoryview | None:
+        """Return the record of the run that has ended, if that is wanted."""
+        if not self._timed[0]:
+            return None
+        marks = self._marks
+        marks[ENDED_NS] = now_ns = time.monotonic_ns()
+        marks[ATTEMPT_AND_PID] = attempt | self._pid << 32
+        if now_ns - marks[STARTED_NS] > _SHORT_NS or not marks[PEAK_BYTES]:
             import resource
 
-            self._peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return TIMES.pack(began, ended, self._peak)
+            marks[PEAK_BYTES] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return self._record
 
     def _open_call(self, task: int, body: bytes) -> tuple[memoryview, list[memoryview]]:
         """Open the driver's segment that holds a call; the driver keeps it open while the task runs."""

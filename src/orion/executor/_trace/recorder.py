@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orion.executor._core.outcome import Failure
+from orion.executor._trace.record import RECORD
 from orion.executor.errors import TaskStopped
 
 if TYPE_CHECKING:
@@ -44,40 +45,56 @@ class Recorder:
 
     def __init__(self) -> None:
         self.began = time.monotonic()
-        self._submitted: list[Any] = []  # number, moment, and so on
-        self._runs: list[Any] = []  # task, attempt, name, worker, began_ns, ended_ns, peak memory in bytes, and so on
-        self._failures: list[tuple[int, int, str, float, Outcome]] = []
+        self.told = bytearray()
+        """What workers tell of runs themselves: one :data:`RECORD` after another."""
+        self._submitted: list[Any] = []  # task, name, moment, and so on
+        self._runs: list[Any] = []  # task, attempt, worker, began_ns, ended_ns, and so on
+        self._failures: list[tuple[int, int, float, Outcome]] = []
 
-    def submitted(self, number: int) -> None:
-        self._submitted.extend((number, _now()))
+    def submitted(self, task: int, name: str) -> None:
+        self._submitted.extend((task, name, _now()))
 
-    def ran(
-        self, future: Future[Any], worker: int | str | None, began_ns: int, ended_ns: int, peak_bytes: int = 0
-    ) -> None:
+    def pending(self, futures: Iterable[Future[Any]]) -> None:
+        """Take down what was submitted before the trace began."""
+        for future in futures:
+            self._submitted.extend((future._id, future._name, None))
+
+    def ran(self, future: Future[Any], worker: int | str | None, began_ns: int, ended_ns: int) -> None:
         """Take down where (a process id, or what else the worker is called) and when a task ran, before its end.
 
         When is told in nanoseconds of the monotonic clock.
         """
-        self._runs.extend((future._id, future._attempt, future._name, worker, began_ns, ended_ns, peak_bytes))
+        self._runs.extend((future._id, future._attempt, worker, began_ns, ended_ns))
 
     def failed(self, future: Future[Any], outcome: Outcome) -> None:
         """Take down that one attempt of a task has failed; what ran and has not failed is done."""
         if not future._order:
-            self._failures.append((future._id, future._attempt, future._name, _now(), outcome))
+            self._failures.append((future._id, future._attempt, _now(), outcome))
 
     def runs(self) -> list[Run]:
         """Return what ran, in the order in which it ended."""
-        submitted: dict[int, float] = dict(_groups(self._submitted, 2))
+        names: dict[int, str] = {}
+        submitted: dict[int, float | None] = {}
+        for task, name, moment in _groups(self._submitted, 3):
+            names[task], submitted[task] = name, moment
         found: dict[tuple[int, int], Run] = {}
-        for task, attempt, name, worker, began, ended, peak in _groups(self._runs, 7):
-            told = (worker, began / 1e9, ended / 1e9, peak / 1e9)
-            found[task, attempt] = _run(task, attempt, name, told, submitted, "done")
-        for task, attempt, name, now, failure in list(self._failures):
+
+        def add(task: int, attempt: int, told: _Told, outcome: str = "done") -> None:
+            worker, began, ended, peak = told
+            lane = worker if isinstance(worker, str) else f"process {worker}"
+            place = (lane, submitted.get(task), began, ended)
+            found[task, attempt] = Run(task, names.get(task, ""), attempt, *place, outcome, peak or None)
+
+        for task, attempt, worker, began_ns, ended_ns in _groups(self._runs, 5):
+            add(task, attempt, (worker, began_ns / 1e9, ended_ns / 1e9, 0.0))
+        for task, began_ns, ended_ns, peak, attempt, process in RECORD.iter_unpack(bytes(self.told)):
+            add(task, attempt, (process, began_ns / 1e9, ended_ns / 1e9, peak / 1e9))
+        for task, attempt, now, failure in list(self._failures):
             run = found.get((task, attempt))
             if run is not None:
                 found[task, attempt] = run._replace(outcome=failure.cause())
             elif (known := _told_by_its_end(failure, now)) is not None:
-                found[task, attempt] = _run(task, attempt, name, known, submitted, failure.cause())
+                add(task, attempt, known, failure.cause())
         return sorted(found.values(), key=lambda run: run.ended)
 
     def queue_time(self) -> float:
@@ -87,12 +104,6 @@ class Recorder:
 
 def _groups(fields: list[Any], size: int) -> Iterator[tuple[Any, ...]]:
     return zip(*[iter(fields.copy())] * size, strict=True)  # a copy, since more may be appended meanwhile
-
-
-def _run(task: int, attempt: int, name: str, told: _Told, submitted: dict[int, float], outcome: str) -> Run:
-    worker, began, ended, peak = told
-    lane = worker if isinstance(worker, str) else f"process {worker}"
-    return Run(task, name, attempt, lane, submitted.get(task), began, ended, outcome, peak or None)
 
 
 def _told_by_its_end(outcome: Outcome, now: float) -> _Told | None:

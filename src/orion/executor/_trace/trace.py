@@ -42,7 +42,8 @@ class Trace:
             raise ValueError("this executor is being traced already: one trace at a time")
         self._recorder = Recorder()
         self._executor._trace = self._recorder
-        self._executor._report_times(True)
+        self._recorder.pending(self._executor._tracker.unfinished())
+        self._executor._record(self._recorder)
         return self
 
     def __exit__(
@@ -50,7 +51,7 @@ class Trace:
     ) -> None:
         counters = self._executor.counters()
         self._executor._trace = None
-        self._executor._report_times(False)
+        self._executor._record(None)
         logging.getLogger("orion.executor").info("trace ended: %s", counters, extra={"counters": counters})
         runs = self.runs()
         for path in self._paths:
