@@ -65,3 +65,50 @@ def test_a_trace_keeps_no_results() -> None:
         executor.submit(abs, 1).get()
         assert gone() is None
     assert len(trace.runs()) == 2
+
+
+def test_what_was_submitted_before_the_trace_has_its_name_and_no_queue_time(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def wait_for_gate() -> None:
+        while not gate.exists():
+            time.sleep(0.01)
+
+    with create_executor("process", n_workers=1) as executor:
+        early = [executor.options(name="early").submit(wait_for_gate) for _ in range(2)]
+        with executor.trace() as trace:
+            late = executor.options(name="late").submit(abs, 1)
+            gate.touch()
+            executor.wait([*early, late])
+    assert [(run.name, run.submitted is None) for run in trace.runs()] == [
+        ("early", True),
+        ("early", True),
+        ("late", False),
+    ]
+
+
+@pytest.mark.parametrize("transport", ["linux", "portable"])
+def test_attempts_and_what_tasks_submit_are_told_apart(transport: str, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def fails_once() -> int:
+        if mark.exists():
+            return 1
+        mark.touch()
+        raise OSError("the first time")
+
+    with create_executor("process", n_workers=2, transport=transport) as executor, executor.trace() as trace:
+
+        def parent() -> int:
+            return executor.options(name="child", retries=1, retry_on=OSError).submit(fails_once).get()
+
+        assert executor.options(name="parent").submit(parent).get() == 1
+    told = {(run.name, run.attempt): run for run in trace.runs()}
+    assert {key: run.outcome for key, run in told.items()} == {
+        ("child", 1): "OSError",
+        ("child", 2): "done",
+        ("parent", 1): "done",
+    }
+    child, parent_run = told["child", 1], told["parent", 1]
+    assert child.submitted is not None
+    assert parent_run.began <= child.submitted <= child.began <= child.ended <= parent_run.ended

@@ -479,7 +479,7 @@ class BaseExecutor(Iterating):
             outlet.add(future)
         self._tracker.add(future, from_task=self._inside_task())
         if self._trace is not None:
-            self._trace.submitted(number, name)
+            self._trace.submitted((number, name, time.monotonic()))
         return future
 
     def _begin(self, future: Future[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -72,7 +73,7 @@ class Adoption:
             child: Future[Any] = Future(executor, next(executor._numbers), call, name, options)
             executor._tracker.add(child, from_task=True)
             if executor._trace is not None:
-                executor._trace.submitted(child._id, name)
+                executor._trace.submitted((child._id, name, time.monotonic()))
         except BaseException as error:
             self._pool.reply(worker.number, number, *encoded(Failure(error)))
             return

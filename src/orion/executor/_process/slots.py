@@ -29,12 +29,12 @@ _SLOT_BYTES = 2 * PACKET_BYTES
 # Which of its marks is what; the first are what a trace's record of a run is made of.
 TASK = 0  # the task that the worker has begun last, written after
 STARTED_NS = 1  # the nanoseconds of the monotonic clock at which it did
-ENDED_NS = 2  # and at which the task ended, if that is to be told
+ENDED_NS = 2  # and at which the last task ended
 PEAK_BYTES = 3  # the most memory that the worker has had by then
 ATTEMPT_AND_PID = 4
 DONE = 5  # the last task whose end it has reported
-HEARD = 6  # the last task of whose end the driver has heard, which the driver writes
-_TAIL_AT = 64
+HEARD = 8  # the last task of whose end the driver has heard, which the driver writes: in another line of the cache
+_TAIL_AT = 128
 _WORDS = _SLOT_BYTES // 8
 _FIRST_MARK = PACKET_BYTES // 8
 

@@ -219,12 +219,12 @@ class FrameReader:
                 raise ValueError(f"{bytes(view[start : start + _FRAME_BYTES])!r} begins no frame")
             if end - start < length:
                 break
-            body_at = start + _FRAME_BYTES
+            body = bytes(view[start + _FRAME_BYTES : start + length])
             if form >= _TIMED:
                 form -= _TIMED
-                record_at, body_at = body_at, body_at + _RECORD_BYTES
-                records += view[record_at:body_at]
-            found.append(_new_tuple(Frame, (kind, form, worker, number, bytes(view[body_at : start + length]))))
+                records += body[:_RECORD_BYTES]
+                body = body[_RECORD_BYTES:]
+            found.append(_new_tuple(Frame, (kind, form, worker, number, body)))
             start += length
         self._filled = end - start
         if self._filled:

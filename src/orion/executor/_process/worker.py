@@ -59,6 +59,7 @@ class Worker:
         self._setup = setup
         self._wears_out = setup.max_tasks is not None or setup.max_memory_bytes is not None
         self._pid = os.getpid()
+        self._attempt = 0  # of the last run that was told
         self._send_lock = threading.Lock()
         self._pipes = self._pipe_sizes()
         self._cookie = self._link_cookie()
@@ -99,7 +100,7 @@ class Worker:
         """
         if not self.task:  # before the first there is nothing to put back
             return os.readv(self._tasks, buffers) > 0
-        now_ns = time.monotonic_ns()
+        now_ns = self._marks[ENDED_NS]
         if not upkeep.is_due(now_ns):
             try:
                 if os.readv(self._tasks_now, buffers) == 0:
@@ -189,8 +190,10 @@ class Worker:
         with _suppress_all:
             sys.stderr.flush()
         self._check_pipes()
+        self._marks[ENDED_NS] = time.monotonic_ns()
+        record = self._told_run(attempt) if self._timed[0] else None
         try:
-            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, self._told_run(attempt))
+            self.send(Kind.RETURNED if ok else Kind.RAISED, task, data, buffers, record)
         except OSError as error:
             problem = payload.dump_failure(MemoryError(f"the result could not be handed over: {error}"))
             self.send(Kind.RAISED, task, problem)
@@ -204,14 +207,13 @@ class Worker:
             raise MemoryError("the driver has no room to send the call")
         return call, buffers
 
-    def _told_run(self, attempt: int) -> memoryview | None:
-        """Return the record of the run that has ended, if that is wanted."""
-        if not self._timed[0]:
-            return None
+    def _told_run(self, attempt: int) -> memoryview:
+        """Return the record of the run that has ended."""
         marks = self._marks
-        marks[ENDED_NS] = now_ns = time.monotonic_ns()
-        marks[ATTEMPT_AND_PID] = attempt | self._pid << 32
-        if now_ns - marks[STARTED_NS] > _SHORT_NS or not marks[PEAK_BYTES]:
+        if attempt != self._attempt:
+            self._attempt = attempt
+            marks[ATTEMPT_AND_PID] = attempt | self._pid << 32
+        if marks[ENDED_NS] - marks[STARTED_NS] > _SHORT_NS or not marks[PEAK_BYTES]:
             import resource
 
             marks[PEAK_BYTES] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

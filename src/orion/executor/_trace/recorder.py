@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orion.executor._core.outcome import Failure
@@ -48,11 +48,10 @@ class Recorder:
         self.told = bytearray()
         """What workers tell of runs themselves: one :data:`RECORD` after another."""
         self._submitted: list[Any] = []  # task, name, moment, and so on
+        self.submitted: Callable[[tuple[int, str, float]], None] = self._submitted.extend
+        """Take down that a task, of that name, was submitted at that moment of the monotonic clock."""
         self._runs: list[Any] = []  # task, attempt, worker, began_ns, ended_ns, and so on
         self._failures: list[tuple[int, int, float, Outcome]] = []
-
-    def submitted(self, task: int, name: str) -> None:
-        self._submitted.extend((task, name, _now()))
 
     def pending(self, futures: Iterable[Future[Any]]) -> None:
         """Take down what was submitted before the trace began."""
