@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -172,6 +174,101 @@ def test_what_cannot_be_had(engine: str, per_trial: float, gpus: list[int], reas
             lambda x: x, 1, engine, 1, gpus_per_trial=per_trial, gpus=gpus, progress=False
         )
     assert not (tmp_path / "e.db").exists()
+
+
+def test_the_next_trial_has_it_when_the_process_of_the_last_is_gone(tmp_path: Path) -> None:
+    """Since that has memory of the GPU until then, also when the trial has ended."""
+    leases = GpuLeases(["0"], 1, until_exit=True)
+    lease = leases.take()
+    assert lease is not None
+    program = (
+        "import sys\n"
+        "from orion.experiment.trial.gpus import Share, held\n"
+        f"with held([{lease.shares[0]!r}]): pass\n"
+        "print('ended', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as trial:
+        assert trial.stdout is not None
+        assert trial.stdout.readline() == "ended\n"
+        leases.release(lease)
+        assert leases.take() is None
+        trial.kill()
+        trial.wait()
+        again = leases.take()
+    assert again is not None
+    leases.release(again)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_trials_follow_each_other_on_one_gpu(workers: int, tmp_path: Path) -> None:
+    experiment = Experiment("e", SPACE, tmp_path / "e.db")
+    result = experiment.run(lambda x: x, 6, "process", workers, gpus_per_trial=1, gpus=["0"], progress=False)
+    assert result.counts == {"completed": 6}
+
+
+def test_a_gpu_that_another_driver_gives_back_is_noticed_while_a_trial_runs(place: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def objective(x: float) -> dict[str, object]:
+        gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+        while not gate.exists() and gpu == "0":
+            time.sleep(0.01)
+        gate.touch()  # by the trial on the other GPU: the first one waits for it
+        return {"objective": x, "gpu": gpu}
+
+    others = GpuLeases(["1"], 1)
+    lease = others.take()
+    assert lease is not None
+    timer = threading.Timer(1.0, others.release, [lease])
+    timer.start()
+    experiment = Experiment("e", SPACE, tmp_path / "e.db")
+    result = experiment.run(objective, 2, "process", 2, gpus_per_trial=1, gpus=["0", "1"], progress=False)
+    timer.join()
+    assert {trial.attributes["gpu"] for trial in result.trials} == {"0", "1"}
+
+
+def test_a_given_executor_may_have_a_process_for_each_trial(tmp_path: Path) -> None:
+    def objective(x: float) -> dict[str, object]:
+        return {"objective": x, "gpu": os.environ["CUDA_VISIBLE_DEVICES"], "pid": os.getpid()}
+
+    with create_executor("process", n_workers=2, max_tasks_per_worker=1, preload=["json"]) as executor:
+        result = Experiment("e", SPACE, tmp_path / "e.db").run(
+            objective, 4, executor, gpus_per_trial=1, gpus=["0", "1"], progress=False
+        )
+    assert {trial.attributes["gpu"] for trial in result.trials} <= {"0", "1"}
+    assert len({trial.attributes["pid"] for trial in result.trials}) == 4
+
+
+def test_the_command_line_takes_gpus_with_options_of_the_engine_and_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import os\ndef train(x):\n    return {'objective': x, 'gpu': os.environ['CUDA_VISIBLE_DEVICES']}\n"
+    )
+    arguments = ["run", "-n", "e", "train.py:train", "--space", "x=uniform(0, 1)", "--max-trials", "3"]
+    arguments += ["--gpus-per-trial", "0.5", "--gpus", "7", "--n-workers", "2"]
+    arguments += ["--executor-option", 'preload=["json"]', "--trace", "run.json"]
+    subprocess.run([sys.executable, "-m", "orion.experiment", *arguments], cwd=tmp_path, check=True, timeout=100)
+    result = Experiment("e", None, tmp_path / "experiments.db").result()
+    assert {trial.attributes["gpu"] for trial in result.trials} == {"7"}
+    assert (tmp_path / "run.json").exists()
+
+
+def test_trials_that_share_a_process_keep_the_gpu_of_the_first(place: Path) -> None:
+    mine, others = GpuLeases(["0", "1"], 1, keeps_first=True), GpuLeases(["0", "1"], 1)
+    first = mine.take()
+    assert first is not None
+    mine.release(first)
+    theirs = others.take()
+    assert theirs is not None
+    assert theirs.shares[0].device == first.shares[0].device
+    assert mine.take() is None, "the other GPU is free, but this process cannot change to it"
+    others.release(theirs)
+    again = mine.take()
+    assert again is not None
+    assert again.shares[0].device == first.shares[0].device
+    mine.release(again)
 
 
 def test_a_given_executor_keeps_its_processes(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ class ProcessExecutor(BaseExecutor):
         )
         is_portable = _is_portable(transport)
         super().__init__(n_workers, **kwargs)
+        self.max_tasks_per_worker = max_tasks_per_worker
         environ = environment(self.n_workers, available_cpus(), env or {}, os.environ)
         if is_portable:
             from orion.executor import _portable

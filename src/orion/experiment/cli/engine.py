@@ -18,7 +18,11 @@ __all__ = ["engine"]
 
 @contextmanager
 def engine(
-    name: str, n_workers: int, arguments: Sequence[str], trace: Path | None = None
+    name: str,
+    n_workers: int,
+    arguments: Sequence[str],
+    trace: Path | None = None,
+    gpus_per_trial: float | None = None,
 ) -> Iterator[tuple[str | BaseExecutor, int]]:
     """Yield ``executor`` and ``n_workers`` as ``Experiment.run`` takes them.
 
@@ -30,14 +34,18 @@ def engine(
         Further arguments of its constructor, as ``NAME=VALUE``.
     trace
         Where to write who was busy when.
+    gpus_per_trial
+        What trials are to have.
     """
     if not arguments and trace is None:
         yield name, n_workers
         return
     from orion.executor import ExecutorError, create_executor
+    from orion.experiment.running.engine import defaults
 
+    options = defaults(name, gpus_per_trial) | dict(map(_parse, arguments))
     try:
-        executor = create_executor(name, n_workers=n_workers, **dict(map(_parse, arguments)))
+        executor = create_executor(name, n_workers=n_workers, **options)
     except (ExecutorError, TypeError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     try:

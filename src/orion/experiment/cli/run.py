@@ -134,7 +134,7 @@ def run(
         check_plot(plot)
     if max_trials is None and settings is None and sampler.lower() != "grid":
         max_trials = _MAX_TRIALS
-    with engine(executor, n_workers, executor_options, trace) as chosen:
+    with engine(executor, n_workers, executor_options, trace, policy.gpus_per_trial) as chosen:
         result = experiment.run(
             function,
             max_trials,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orion.executor import BaseExecutor, ExecutorError, create_executor
@@ -54,7 +54,7 @@ class Engine:
                 raise ArgumentError("n_workers goes with the name of an engine; an executor has its workers already")
             self.executor = executor
         else:
-            self.executor = _create(executor, n_workers, fresh=gpus_per_trial is not None)
+            self.executor = _create(executor, n_workers, defaults(executor, gpus_per_trial))
         self.options: dict[str, Any] = {} if trial_timeout is None else {"timeout": trial_timeout}
         try:
             if isinstance(objective, Command):
@@ -82,16 +82,26 @@ class Engine:
                 f"the trials of {self.name} share one process, which sees all GPUs or none; the process engine gives "
                 "each its own"
             )
-        if not self.owned and not isinstance(objective, Command):
+        in_this_process = "worker_death" in self.executor.limitations
+        is_used = not isinstance(objective, Command)  # by the process that runs the task, not by what that starts
+        is_fresh = getattr(self.executor, "max_tasks_per_worker", None) == 1
+        if is_used and not (is_fresh or in_this_process):
             raise ArgumentError(
-                "a process that has used one GPU cannot change to another: give the engine by its name, "
-                "so that each trial has a process of its own"
+                "a process that has used one GPU cannot change to another: give the process engine by its name, or "
+                "one that was made with max_tasks_per_worker=1, so that each trial has a process of its own"
             )
-        self.leases = GpuLeases(visible_gpus() if gpus is None else [str(gpu) for gpu in gpus], per_trial)
+        names = visible_gpus() if gpus is None else [str(gpu) for gpu in gpus]
+        self.leases = GpuLeases(
+            names, per_trial, keeps_first=is_used and in_this_process, until_exit=is_used and is_fresh
+        )
 
 
-def _create(name: str, n_workers: int, *, fresh: bool) -> BaseExecutor:
-    options: dict[str, Any] = {"max_tasks_per_worker": 1} if fresh and name.lower() == "process" else {}
+def defaults(name: str, gpus_per_trial: float | None) -> dict[str, Any]:
+    """Return the arguments that an engine is made with for trials, unless the user says otherwise."""
+    return {"max_tasks_per_worker": 1} if gpus_per_trial is not None and name.lower() == "process" else {}
+
+
+def _create(name: str, n_workers: int, options: Mapping[str, Any]) -> BaseExecutor:
     try:
         return create_executor(name, n_workers=n_workers, **options)
     except (ExecutorError, ValueError, TypeError) as error:

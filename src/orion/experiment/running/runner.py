@@ -28,7 +28,8 @@ from orion.experiment.views.progress import Progress
 
 __all__ = ["Runner"]
 
-_GPU_INTERVAL_S = 0.5
+# How soon to look again for a GPU that is not free: another driver has it, or a process that is about to end.
+_GPU_PAUSES_S = (0.01, 0.5)
 
 
 class Runner:
@@ -84,7 +85,7 @@ class Runner:
         self._in_drivers_thread = "background" in self._executor.limitations
         self._running: dict[Future[Any], Claim] = {}
         self._leases: dict[int, Lease] = {}  # of running trials, by their numbers
-        self._lacks_gpus = False
+        self._gpu_pause = 0.0  # until GPUs should be looked for again; 0 if none are lacking
         self._failures: list[str] = []  # of this run: what each is grouped by
         self._ending = ""  # why nothing new starts, if nothing does
         self._requeued = 0
@@ -107,8 +108,8 @@ class Runner:
                     self._trials.take_back()  # a driver beside this one may have been killed meanwhile
                     self._books.taken_back(self._trials.taken_back)
                     pending += self._fill()
-            if not pending and self._lacks_gpus:
-                time.sleep(_GPU_INTERVAL_S)  # others have them all, and nothing tells when they are done
+            if not pending and self._gpu_pause:
+                time.sleep(self._gpu_pause)  # nothing tells when those who have them are done
                 if not self._deadline.passed():
                     continue
             if not pending:
@@ -165,7 +166,10 @@ class Runner:
         """Wait until a trial ends, the time is over, or a signal comes."""
         # In the driver's own thread the objective would be hit by a signal that is to let it finish.
         with nullcontext() if self._in_drivers_thread else self._interrupts.waiting():
-            return self._executor.async_get(pending, self._deadline.left())
+            left = self._deadline.left()
+            if self._gpu_pause:
+                left = self._gpu_pause if left is None else min(left, self._gpu_pause)
+            return self._executor.async_get(pending, left)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -191,7 +195,7 @@ class Runner:
                 self._end(f"no better trial among the last {self._patience.limit}")
                 break
             lease = self._lease()
-            if self._lacks_gpus:
+            if self._gpu_pause:
                 break
             claim = self._trials.claim(self._progress.max_trials)
             if claim is None:
@@ -210,10 +214,14 @@ class Runner:
         if self._engine.leases is None:
             return None
         lease = self._engine.leases.take()
-        if lease is None and not self._lacks_gpus and not self._running:
+        if lease is not None:
+            self._gpu_pause = 0.0
+            return lease
+        before, (shortest, longest) = self._gpu_pause, _GPU_PAUSES_S
+        self._gpu_pause = min(longest, max(shortest, 2 * before))
+        if before < longest == self._gpu_pause and not self._running:
             self._progress.noted("waiting for a GPU: other drivers have them all")
-        self._lacks_gpus = lease is None
-        return lease
+        return None
 
     def _release(self, lease: Lease | None) -> None:
         if lease is not None and self._engine.leases is not None:

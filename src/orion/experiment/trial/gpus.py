@@ -35,6 +35,8 @@ class Share:
     path: str
     start: int
     length: int
+    until_exit: bool = False
+    """Whether the trial has it until its process has ended, since that keeps memory of the GPU until then."""
 
 
 class Lease:
@@ -61,6 +63,10 @@ class GpuLeases:
         How many a trial has: a whole number, or a fraction of one.
     folder
         Where the files are that stand for the machine's GPUs; the same for all drivers.
+    keeps_first
+        Whether all trials are to have the GPUs of the first, since they share a process that cannot change to others.
+    until_exit
+        Whether each trial uses them in a process of its own.
 
     Raises
     ------
@@ -68,7 +74,15 @@ class GpuLeases:
         If that cannot be had.
     """
 
-    def __init__(self, devices: Sequence[str], per_trial: float, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        devices: Sequence[str],
+        per_trial: float,
+        folder: Path | None = None,
+        *,
+        keeps_first: bool = False,
+        until_exit: bool = False,
+    ) -> None:
         if isinstance(per_trial, bool) or not isinstance(per_trial, int | float) or not _is_share(per_trial):
             raise ArgumentError(f"a trial can have part of a GPU or a whole number of them, not {per_trial!r}")
         self._count = max(1, int(per_trial))
@@ -79,6 +93,8 @@ class GpuLeases:
             raise ArgumentError(f"a trial is to have {self._count} GPUs, and there are {len(set(devices))}")
         self._folder = folder or Path(tempfile.gettempdir()) / "orion-executor-gpus"
         self._leased = dict.fromkeys(map(str, devices), 0)
+        self._keeps_first = keeps_first
+        self._until_exit = until_exit
         with suppress(FileExistsError):
             self._folder.mkdir()
             self._folder.chmod(0o1777)  # for drivers of other users too
@@ -98,6 +114,8 @@ class GpuLeases:
                 shares.append(found[0])
                 descriptors.append(found[1])
             if len(shares) == self._count:
+                if self._keeps_first:
+                    self._leased = {share.device: 0 for share in shares}
                 for share in shares:
                     self._leased[share.device] += 1
                 return Lease(shares, descriptors)
@@ -116,7 +134,7 @@ class GpuLeases:
         for start in range(_WHOLE - self._length + 1):
             if _lock(descriptor, fcntl.F_WRLCK, start, self._length):
                 _lock(descriptor, fcntl.F_RDLCK, start, self._length)
-                return Share(device, str(path), start, self._length), descriptor
+                return Share(device, str(path), start, self._length, self._until_exit), descriptor
         os.close(descriptor)
         return None
 
@@ -141,8 +159,9 @@ def held(shares: Sequence[Share]) -> Iterator[None]:
         yield
     finally:
         _end_children()
-        for descriptor in descriptors:
-            os.close(descriptor)
+        for share, descriptor in zip(shares, descriptors, strict=False):  # fewer, if one could not be had
+            if not share.until_exit:
+                os.close(descriptor)
         if before is None:
             os.environ.pop(VISIBLE, None)
         else:
