@@ -100,9 +100,9 @@ def held(executor: Slurm, folder: Path, name: str) -> Future[str]:
 
 
 def kill_controller(cluster: Path) -> None:
-    """Kill it as soon as it has written down what jobs there are, which it does every few seconds."""
+    """Kill it as soon as it has written down what jobs there are: within five seconds of a change, perhaps already."""
     now = time.time()
-    wait_until(lambda: (cluster / "state/job_state").stat().st_mtime > now)
+    wait_until(lambda: (cluster / "state/job_state").stat().st_mtime > now or time.time() > now + 10)
     pid = int((cluster / "pid/slurmctld").read_text())
     process = psutil.Process(pid)
     for each in (process, *process.children(recursive=True)):
