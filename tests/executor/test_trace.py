@@ -28,8 +28,14 @@ def test_a_trace_is_drawn_by_matplotlib(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transport", ["auto", "portable"])
-def test_a_worker_has_one_lane_and_does_one_thing_at_a_time(transport: str) -> None:
+def test_a_worker_has_one_lane_and_does_one_thing_at_a_time(transport: str, tmp_path: Path) -> None:
+    def meet(number: int) -> None:
+        (tmp_path / str(number)).touch()
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.002)
+
     with create_executor("process", n_workers=2, transport=transport) as executor, executor.trace() as trace:
+        executor.wait([executor.submit(meet, number) for number in range(2)])  # else one might do all of it
         executor.wait([executor.submit(time.sleep, 0.002) for _ in range(40)])
     lanes = {run.lane for run in trace.runs()}
     assert len(lanes) == 2
