@@ -9,6 +9,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -93,13 +95,19 @@ sys.stdin.read()
 """
 
 
+@contextmanager
+def child(program: str, says: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program until it says something; its standard input stays open."""
+    command = [sys.executable, "-c", program, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{says}\n"
+        yield process
+
+
 def test_the_kernel_gives_back_what_a_killed_driver_had(place: Path) -> None:
     leases = GpuLeases(["0"], 1)
-    with subprocess.Popen(
-        [sys.executable, "-c", TAKER, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as driver:
-        assert driver.stdout is not None
-        assert driver.stdout.readline() == "True\n"
+    with child(TAKER, "True", str(place)) as driver:
         assert leases.take() is None
         driver.kill()
         driver.wait()
@@ -188,11 +196,7 @@ def test_the_next_trial_has_it_when_the_process_of_the_last_is_gone(tmp_path: Pa
         "print('ended', flush=True)\n"
         "sys.stdin.read()\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as trial:
-        assert trial.stdout is not None
-        assert trial.stdout.readline() == "ended\n"
+    with child(program, "ended") as trial:
         leases.release(lease)
         assert leases.take() is None
         trial.kill()
